@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the kernels that are supported: Debian 12's 6.1, Debian
+ * 13's 6.12 and newer ones.  All else is written for the newest.
+ */
+#ifndef LCLONE_COMPAT_H
+#define LCLONE_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/version.h>
+
+/* 6.5 gave block devices an open mode of their own instead of fmode_t. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+typedef fmode_t blk_mode_t;
+#define BLK_OPEN_READ	FMODE_READ
+#define BLK_OPEN_WRITE	FMODE_WRITE
+#endif
+
+/* 6.9 told what a device can discard apart from what its user wants. */
+static inline void lclone_set_discard_limits(struct queue_limits *limits,
+					     unsigned int sectors,
+					     unsigned int granularity)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	limits->max_discard_sectors = sectors;
+#endif
+	limits->max_hw_discard_sectors = sectors;
+	limits->discard_granularity = granularity;
+	limits->discard_alignment = 0;
+}
+
+/*
+ * A bio that has completed once and is submitted again: forget what the first
+ * completion has settled already.
+ */
+static inline void lclone_bio_rearm(struct bio *bio)
+{
+	bio_clear_flag(bio, BIO_QOS_THROTTLED);
+	bio_clear_flag(bio, BIO_QOS_MERGED);
+	atomic_set(&bio->__bi_remaining, 1);
+	bio->bi_status = BLK_STS_OK;
+}
+
+#endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Space of the store: the high-water mark, the bitmap, the way of freed blocks. */
+
+#include "store.h"
+
+/* Bits of the bitmap that one search looks at: 128 KiB of memory. */
+#define SEARCH_BITS	(1u << 20)
+
+/* The scan starts while this part of the space is still above the mark. */
+#define SCAN_EARLY	16
+
+void lc_alloc_init(struct lc_store *store)
+{
+	const struct lc_super *super = &store->super;
+	struct lc_alloc *alloc = &store->alloc;
+	u32 bit;
+
+	alloc->high_water = super->high_water;
+	alloc->data_end = super->layout.data_end;
+	alloc->cursor = super->layout.data_start;
+	alloc->used_blocks = super->root.data_blocks;
+	alloc->page_blocks = super->page_blocks;
+	memcpy(alloc->reserve_map, super->reserve_map, sizeof(alloc->reserve_map));
+	for (bit = 0; bit < super->layout.reserve_blocks; bit++)
+		alloc->reserve_used += test_bit(bit, alloc->reserve_map);
+	alloc->low_water = min(lc_space_total(store) / 10, 1u << 18);
+	INIT_LIST_HEAD(&alloc->freed_open);
+	INIT_LIST_HEAD(&alloc->freed_round);
+	INIT_LIST_HEAD(&alloc->freed_durable);
+	INIT_LIST_HEAD(&alloc->freed_draining);
+}
+
+static void freed_drop(struct lc_store *store, struct list_head *list)
+{
+	struct lc_freed *freed, *next;
+
+	list_for_each_entry_safe(freed, next, list, link) {
+		list_del_init(&freed->link);
+		store->ops->page_put(store->ctx, freed);
+	}
+}
+
+void lc_alloc_destroy(struct lc_store *store)
+{
+	struct lc_alloc *alloc = &store->alloc;
+
+	freed_drop(store, &alloc->freed_open);
+	freed_drop(store, &alloc->freed_round);
+	freed_drop(store, &alloc->freed_durable);
+	freed_drop(store, &alloc->freed_draining);
+	if (alloc->bitmap)
+		store->ops->bitmap_put(store->ctx, alloc->bitmap);
+	alloc->bitmap = NULL;
+}
+
+u32 lc_space_total(const struct lc_store *store)
+{
+	return store->alloc.data_end - store->super.layout.reserve_start;
+}
+
+u32 lc_space_free(const struct lc_store *store)
+{
+	const struct lc_alloc *alloc = &store->alloc;
+	u64 used = (u64)alloc->used_blocks + alloc->page_blocks +
+		   alloc->promised_blocks;
+	u32 total = lc_space_total(store);
+
+	return used < total ? (u32)(total - used) : 0;
+}
+
+u32 lc_space_available(const struct lc_store *store)
+{
+	u32 keep = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 space = lc_space_free(store);
+
+	return space > keep ? space - keep : 0;
+}
+
+void lc_space_watch(struct lc_store *store)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	bool low = lc_space_free(store) <= alloc->low_water;
+
+	if (low != alloc->low) {
+		alloc->low = low;
+		if (low)
+			store->ops->kick(store->ctx, LC_KICK_EVENT);
+	}
+	if (alloc->full && lc_space_available(store)) {
+		alloc->full = false;
+		store->ops->kick(store->ctx, LC_KICK_SPACE);
+	}
+}
+
+void lc_mark_used(struct lc_store *store, u32 start, u32 count)
+{
+	lockdep_assert_held(&store->lock);
+	if (!store->alloc.bitmap)
+		return;
+	while (count--)
+		__set_bit(start++, store->alloc.bitmap);
+}
+
+/* From the bitmap, next fit. */
+static u32 search(struct lc_store *store, u32 most, u32 *start)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	u32 end = min(alloc->data_end, alloc->cursor + SEARCH_BITS);
+	u32 at = (u32)find_next_zero_bit(alloc->bitmap, end, alloc->cursor);
+	u32 count;
+
+	if (at >= end) {
+		/* Not here: the next call looks at the next stretch. */
+		alloc->cursor = end < alloc->data_end ?
+				end : store->super.layout.data_start;
+		store->ops->kick(store->ctx, LC_KICK_RETRY);
+		return 0;
+	}
+	end = min(alloc->data_end, at + min(most, SEARCH_BITS));
+	count = (u32)find_next_bit(alloc->bitmap, end, at) - at;
+	alloc->cursor = at + count < alloc->data_end ?
+			at + count : store->super.layout.data_start;
+	alloc->high_water = max(alloc->high_water, at + count);
+	*start = at;
+	return count;
+}
+
+/* From above the high-water mark. */
+static u32 above(struct lc_store *store, u32 most, u32 *start)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	u32 room = alloc->data_end - alloc->high_water;
+
+	if (alloc->scan == LC_SCAN_NONE &&
+	    room < lc_space_total(store) / SCAN_EARLY &&
+	    room < lc_space_available(store))
+		store->ops->kick(store->ctx, LC_KICK_SCAN);
+	*start = alloc->high_water;
+	most = min(most, room);
+	alloc->high_water += most;
+	return most;
+}
+
+u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
+{
+	u32 count;
+
+	lockdep_assert_held(&store->lock);
+	if (store->alloc.scan == LC_SCAN_DONE)
+		count = search(store, most, start);
+	else
+		count = above(store, most, start);
+	lc_mark_used(store, *start, count);
+	return count;
+}
+
+void lc_free_data(struct lc_store *store, u32 start, u32 count)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	u32 i;
+
+	lockdep_assert_held(&store->lock);
+	alloc->used_blocks -= min(count, alloc->used_blocks);
+	if (alloc->bitmap)
+		for (i = 0; i < count; i++)
+			__clear_bit(start + i, alloc->bitmap);
+	lc_space_watch(store);
+}
+
+static u32 alloc_reserve(struct lc_store *store)
+{
+	const struct lc_layout *layout = &store->super.layout;
+	struct lc_alloc *alloc = &store->alloc;
+	u32 bit = (u32)find_next_zero_bit(alloc->reserve_map,
+					  layout->reserve_blocks, 0);
+
+	if (bit >= layout->reserve_blocks)
+		return 0;
+	__set_bit(bit, alloc->reserve_map);
+	alloc->reserve_used++;
+	return layout->reserve_start + bit;
+}
+
+/*
+ * Half of the reserve is for every day, so that pages which are written again
+ * and again do not push the high-water mark; the other half is for when there
+ * is nothing else.
+ */
+u32 lc_alloc_page(struct lc_store *store)
+{
+	u32 reserve = store->super.layout.reserve_blocks;
+	u32 tries = store->alloc.data_end / SEARCH_BITS + 2;
+	u32 address;
+
+	lockdep_assert_held(&store->lock);
+	if (store->alloc.reserve_used < reserve - lc_dirty_cap(reserve))
+		return alloc_reserve(store);
+	do {
+		if (lc_alloc_data(store, 1, &address))
+			return address;
+	} while (store->alloc.scan == LC_SCAN_DONE && --tries);
+	return alloc_reserve(store);
+}
+
+void lc_free_page(struct lc_store *store, u32 address)
+{
+	const struct lc_layout *layout = &store->super.layout;
+	struct lc_alloc *alloc = &store->alloc;
+
+	lockdep_assert_held(&store->lock);
+	if (address < layout->data_start) {
+		__clear_bit(address - layout->reserve_start, alloc->reserve_map);
+		alloc->reserve_used--;
+	} else if (alloc->bitmap) {
+		__clear_bit(address, alloc->bitmap);
+	}
+}
+
+struct lc_freed *lc_freed_room(struct lc_store *store, u32 runs)
+{
+	struct list_head *open = &store->alloc.freed_open;
+	struct lc_freed *freed;
+
+	lockdep_assert_held(&store->lock);
+	if (list_empty(open))
+		return NULL;
+	freed = list_entry(open->prev, struct lc_freed, link);
+	return freed->runs + runs <= LC_FREED_RUNS ? freed : NULL;
+}
+
+void lc_freed_add(struct lc_store *store, struct lc_freed *freed, u32 block)
+{
+	struct lc_freed_run *last = &freed->run[freed->runs - 1];
+
+	lockdep_assert_held(&store->lock);
+	store->alloc.freeing_blocks++;
+	if (freed->runs && last->store + last->count == block) {
+		last->count++;
+		return;
+	}
+	freed->run[freed->runs].store = block;
+	freed->run[freed->runs].count = 1;
+	freed->runs++;
+}
+
+/* One page of blocks that nothing can reach any more. */
+static void freed_finish(struct lc_store *store, struct lc_freed *freed)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	unsigned long flags;
+	u32 i;
+
+	for (i = 0; i < freed->runs; i++)
+		store->ops->discard(store->ctx, freed->run[i].store,
+				    freed->run[i].count);
+	spin_lock_irqsave(&store->lock, flags);
+	for (i = 0; i < freed->runs; i++) {
+		alloc->freeing_blocks -= freed->run[i].count;
+		lc_free_data(store, freed->run[i].store, freed->run[i].count);
+	}
+	list_del_init(&freed->link);
+	alloc->freed_pages--;
+	spin_unlock_irqrestore(&store->lock, flags);
+	store->ops->page_put(store->ctx, freed);
+}
+
+void lc_reclaim(struct lc_store *store)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->lock, flags);
+	list_splice_tail_init(&alloc->freed_durable, &alloc->freed_draining);
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (list_empty(&alloc->freed_draining))
+		return;
+
+	/* What looked the blocks up before they left the map is still using them. */
+	store->ops->drain(store->ctx);
+	while (!list_empty(&alloc->freed_draining))
+		freed_finish(store, list_first_entry(&alloc->freed_draining,
+						     struct lc_freed, link));
+	store->ops->kick(store->ctx, LC_KICK_RETRY);
+}

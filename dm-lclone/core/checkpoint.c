@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoints: images of all dirty pages go to free places, leaves first, then
+ * the nodes above them; the store is flushed; the superblock says where the new
+ * root is and from where on the journal still counts, the one copy after the
+ * other.  Only then the old pages are free and the journal's tail moves.
+ *
+ * The mark is the last group that was durable when the checkpoint began.  An
+ * image may be newer than its mark: the data that it names has completed, and
+ * the flush covers it; a replay sets values, not differences.
+ */
+
+#include "store.h"
+
+#define BATCH	16
+
+struct checkpoint {
+	struct lc_store *store;
+	struct lc_journal_mark mark;
+	struct list_head pages[LC_MAX_HEIGHT + 1];	/* by level */
+	u64 generation;
+	struct lc_vec batch[BATCH];
+	unsigned int batched;
+};
+
+bool lc_checkpoint_wanted(struct lc_store *store)
+{
+	unsigned long flags;
+	bool wanted;
+
+	spin_lock_irqsave(&store->lock, flags);
+	wanted = !list_empty(&store->map.dirty[store->super.root_level]) ||
+		 store->journal.durable.sequence != store->journal.tail.sequence;
+	spin_unlock_irqrestore(&store->lock, flags);
+	return wanted;
+}
+
+/* Takes all that is dirty at one moment, and the mark of the same moment. */
+static void take_pages(struct lc_store *store, struct checkpoint *ckpt)
+{
+	struct lc_map *map = &store->map;
+	struct lc_page *page, *next;
+	unsigned long flags;
+	unsigned int level;
+
+	spin_lock_irqsave(&store->lock, flags);
+	ckpt->mark = store->journal.durable;
+	for (level = 0; level <= store->super.root_level; level++) {
+		INIT_LIST_HEAD(&ckpt->pages[level]);
+		list_for_each_entry_safe(page, next, &map->dirty[level], dirty_link) {
+			list_del_init(&page->dirty_link);
+			list_add_tail(&page->writing_link, &ckpt->pages[level]);
+			page->dirty = false;
+			page->writing = true;
+			if (!page->claims)
+				map->charged--;
+		}
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+}
+
+static void drop_batch(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+
+	while (ckpt->batched)
+		store->ops->page_put(store->ctx,
+				     ckpt->batch[--ckpt->batched].page);
+}
+
+static int write_batch(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	int error = 0;
+
+	if (ckpt->batched)
+		error = store->ops->write(store->ctx, ckpt->batch, ckpt->batched,
+					  false);
+	drop_batch(ckpt);
+	return error;
+}
+
+/* A page of memory; only the first of a batch is waited for. */
+static int batch_page(struct checkpoint *ckpt, void **page)
+{
+	struct lc_store *store = ckpt->store;
+	int error;
+
+	*page = ckpt->batched && ckpt->batched < BATCH ?
+		store->ops->page_get(store->ctx, false) : NULL;
+	if (*page)
+		return 0;
+	error = write_batch(ckpt);
+	if (!error)
+		*page = store->ops->page_get(store->ctx, true);
+	return error;
+}
+
+static u8 node_state(const struct lc_node *node)
+{
+	u8 state = node->ref[0].state;
+	u32 i;
+
+	if (state == LC_REF_PAGE)
+		return LC_REF_PAGE;
+	for (i = 1; i < LC_NODE_CHILDREN; i++)
+		if (node->ref[i].state != state)
+			return LC_REF_PAGE;
+	return state;
+}
+
+/*
+ * Copies what a page holds now to @image: the entries of a leaf, to where they
+ * will be encoded in place; nothing of a node, whose refs only a checkpoint
+ * changes.  Fills in counts and state of @ref.  Under the lock.
+ */
+static void look_at(struct lc_page *page, void *image, struct lc_ref *ref)
+{
+	u32 data_blocks, zero_blocks;
+	struct lc_leaf *leaf;
+	struct lc_node *node;
+	u64 data;
+
+	if (page->level) {
+		node = container_of(page, struct lc_node, page);
+		lc_node_count(node->ref, &data, &ref->zero_blocks);
+		ref->data_blocks = (u32)data;
+		ref->state = node_state(node);
+		return;
+	}
+	leaf = container_of(page, struct lc_leaf, page);
+	memcpy(((struct lc_disk_leaf *)image)->entry, leaf->entry,
+	       sizeof(leaf->entry));
+	lc_leaf_count(leaf->entry, &data_blocks, &zero_blocks);
+	ref->data_blocks = data_blocks;
+	ref->zero_blocks = zero_blocks;
+	ref->state = zero_blocks == LC_LEAF_ENTRIES ? LC_REF_ZERO :
+		     data_blocks || zero_blocks ? LC_REF_PAGE : LC_REF_NONE;
+}
+
+/*
+ * Finds a place for @page as @ref says what it is, and does the accounts.
+ * Under the lock.  Returns false when there is no block to be had.
+ */
+static bool place(struct lc_store *store, struct lc_page *page,
+		  struct lc_ref *ref)
+{
+	const struct lc_ref *old = lc_page_ref(store, page);
+	struct lc_alloc *alloc = &store->alloc;
+	bool had = old->state == LC_REF_PAGE;
+
+	ref->address = 0;
+	if (ref->state == LC_REF_PAGE) {
+		ref->address = lc_alloc_page(store);
+		if (!ref->address)
+			return false;
+	}
+	page->old_address = had ? old->address : 0;
+	alloc->page_blocks += (ref->state == LC_REF_PAGE) - had;
+	if (page->promised &&
+	    (ref->state == LC_REF_PAGE || (!page->claims && !page->dirty))) {
+		page->promised = false;
+		alloc->promised_blocks--;
+	} else if (!page->promised && ref->state != LC_REF_PAGE &&
+		   (page->claims || page->dirty)) {
+		/* It lost its page, and the next checkpoint will need one. */
+		page->promised = true;
+		alloc->promised_blocks++;
+	}
+	return true;
+}
+
+/* One page: its image to the batch, its ref to its parent. */
+static int write_page(struct checkpoint *ckpt, struct lc_page *page)
+{
+	struct lc_page_id id = { page->index, page->level };
+	struct lc_store *store = ckpt->store;
+	struct lc_ref ref = { .generation = ckpt->generation };
+	unsigned long flags;
+	void *image;
+	bool placed;
+	int error = batch_page(ckpt, &image);
+
+	if (error)
+		return error;
+	spin_lock_irqsave(&store->lock, flags);
+	look_at(page, image, &ref);
+	placed = place(store, page, &ref);
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (!placed) {
+		store->ops->page_put(store->ctx, image);
+		return -ENOSPC;
+	}
+
+	if (ref.state == LC_REF_PAGE) {
+		if (page->level)
+			lc_node_encode(container_of(page, struct lc_node, page)->ref,
+				       id, store->super.store_uuid, &ref, image);
+		else
+			lc_leaf_encode((u32 *)((struct lc_disk_leaf *)image)->entry,
+				       id, store->super.store_uuid, &ref, image);
+		ckpt->batch[ckpt->batched].page = image;
+		ckpt->batch[ckpt->batched++].block = ref.address;
+	} else {
+		store->ops->page_put(store->ctx, image);
+	}
+	spin_lock_irqsave(&store->lock, flags);
+	*lc_page_ref(store, page) = ref;
+	spin_unlock_irqrestore(&store->lock, flags);
+	return 0;
+}
+
+static int write_pages(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	struct lc_page *page;
+	unsigned int level;
+	int error;
+
+	for (level = 0; level <= store->super.root_level; level++) {
+		list_for_each_entry(page, &ckpt->pages[level], writing_link) {
+			error = write_page(ckpt, page);
+			if (error)
+				return error;
+		}
+	}
+	return write_batch(ckpt);
+}
+
+/* What the superblock says after this checkpoint. */
+static void fill_super(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	struct lc_super *super = &store->super;
+	u32 reserve_start = super->layout.reserve_start;
+	struct lc_page *page;
+	unsigned long flags;
+	unsigned int level;
+
+	spin_lock_irqsave(&store->lock, flags);
+	super->generation = ckpt->generation;
+	super->epoch = store->journal.epoch;
+	super->replay_sequence = ckpt->mark.sequence;
+	super->replay_block = ckpt->mark.block;
+	super->replay_csum = ckpt->mark.csum;
+	super->high_water = store->alloc.high_water;
+	super->page_blocks = store->alloc.page_blocks;
+	memcpy(super->reserve_map, store->alloc.reserve_map,
+	       sizeof(super->reserve_map));
+	/* The pages before this checkpoint are not of its tree. */
+	for (level = 0; level <= super->root_level; level++)
+		list_for_each_entry(page, &ckpt->pages[level], writing_link)
+			if (page->old_address &&
+			    page->old_address < super->layout.data_start)
+				__clear_bit(page->old_address - reserve_start,
+					    super->reserve_map);
+	spin_unlock_irqrestore(&store->lock, flags);
+}
+
+static int write_super(struct lc_store *store)
+{
+	void *page = store->ops->page_get(store->ctx, true);
+	struct lc_vec vec = { .page = page };
+	unsigned int copy;
+	int error = 0;
+
+	for (copy = 0; copy < 2 && !error; copy++) {
+		lc_super_encode(&store->super, copy, page);
+		vec.block = lc_super_address(copy);
+		error = store->ops->write(store->ctx, &vec, 1, true);
+	}
+	store->ops->page_put(store->ctx, page);
+	return error;
+}
+
+/* Both copies are on disk: what they no longer name is free. */
+static void finish(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	struct lc_page *page, *next;
+	unsigned long flags;
+	unsigned int level;
+
+	spin_lock_irqsave(&store->lock, flags);
+	store->journal.tail = ckpt->mark;
+	for (level = 0; level <= store->super.root_level; level++) {
+		list_for_each_entry_safe(page, next, &ckpt->pages[level],
+					 writing_link) {
+			if (page->old_address)
+				lc_free_page(store, page->old_address);
+			page->old_address = 0;
+			page->writing = false;
+			list_del_init(&page->writing_link);
+		}
+	}
+	lc_space_watch(store);
+	spin_unlock_irqrestore(&store->lock, flags);
+	store->ops->kick(store->ctx, LC_KICK_ROUND);
+	store->ops->kick(store->ctx, LC_KICK_RETRY);
+}
+
+/* Failed mode: the pages stay as they are, for reading. */
+static void abandon(struct checkpoint *ckpt)
+{
+	struct lc_page *page, *next;
+	unsigned int level;
+
+	drop_batch(ckpt);
+	for (level = 0; level <= ckpt->store->super.root_level; level++)
+		list_for_each_entry_safe(page, next, &ckpt->pages[level],
+					 writing_link)
+			list_del_init(&page->writing_link);
+}
+
+static int run(struct lc_store *store)
+{
+	struct checkpoint ckpt = {
+		.store = store,
+		.generation = store->super.generation + 1,
+	};
+	const char *why = "a write of metadata failed";
+	int error;
+
+	take_pages(store, &ckpt);
+	error = write_pages(&ckpt);
+	if (!error) {
+		why = "a flush of the store failed";
+		error = store->ops->flush(store->ctx);
+	}
+	if (!error) {
+		fill_super(&ckpt);
+		why = "a write of the superblock failed";
+		error = write_super(store);
+	}
+	if (error) {
+		abandon(&ckpt);
+		lc_fail(store, why);
+		return error;
+	}
+	finish(&ckpt);
+	return 0;
+}
+
+int lc_checkpoint_locked(struct lc_store *store)
+{
+	if (store->read_only)
+		return 0;
+	return lc_failed(store) ? -EIO : run(store);
+}
+
+int lc_checkpoint(struct lc_store *store)
+{
+	int error;
+
+	mutex_lock(&store->checkpoint_mutex);
+	error = lc_checkpoint_locked(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	return error;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The scan: finds out which blocks below the high-water mark are in use, by
+ * walking the map, while the clone runs.
+ *
+ * From the moment the bitmap exists, whoever takes a block sets its bit and
+ * whoever frees one clears it.  Tickets that are older than the bitmap have
+ * published when the drain is over, and their blocks are then seen in the map.
+ * A block that leaves the map while the scan runs is on one of the lists of
+ * freed blocks until it may be reused; those are marked at the end.
+ */
+
+#include "store.h"
+
+/* Leaves that the scan leaves in memory behind itself. */
+#define KEEP_LEAVES	256
+
+static int begin(struct lc_store *store)
+{
+	u32 blocks = store->super.layout.store_blocks;
+	unsigned long *bitmap;
+	unsigned long flags;
+
+	bitmap = store->ops->bitmap_get(store->ctx,
+					BITS_TO_LONGS((size_t)blocks) *
+					sizeof(*bitmap));
+	if (!bitmap)
+		return -ENOMEM;
+	spin_lock_irqsave(&store->lock, flags);
+	store->alloc.bitmap = bitmap;
+	store->alloc.scan = LC_SCAN_RUNNING;
+	spin_unlock_irqrestore(&store->lock, flags);
+	return 0;
+}
+
+static void mark_page(struct lc_store *store, struct lc_page *page)
+{
+	const struct lc_ref *ref = lc_page_ref(store, page);
+
+	if (ref->state == LC_REF_PAGE)
+		lc_mark_used(store, ref->address, 1);
+	/* Both places count while a checkpoint is under way. */
+	if (page->old_address)
+		lc_mark_used(store, page->old_address, 1);
+}
+
+static void mark_pages(struct lc_store *store, struct lc_page *page)
+{
+	for (; page; page = page->parent ? &page->parent->page : NULL)
+		mark_page(store, page);
+}
+
+static void mark_entries(struct lc_store *store, const struct lc_leaf *leaf)
+{
+	u32 i;
+
+	for (i = 0; i < LC_LEAF_ENTRIES; i++)
+		if (leaf->entry[i] != LC_ENTRY_UNMAPPED &&
+		    leaf->entry[i] != LC_ENTRY_ZERO)
+			lc_mark_used(store, leaf->entry[i], 1);
+}
+
+/* Marks what the leaf of *@block names, or passes a hole; moves *@block on. */
+static int visit(struct lc_store *store, u64 *block)
+{
+	struct lc_page *page;
+	unsigned long flags;
+	u64 covered;
+
+	spin_lock_irqsave(&store->lock, flags);
+	page = lc_map_visit(store, *block, &covered);
+	if (!page->level)
+		mark_entries(store, container_of(page, struct lc_leaf, page));
+	if (covered)
+		mark_pages(store, page);
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (!covered)
+		return lc_map_load(store, *block);
+	*block += covered;
+	return 0;
+}
+
+static void mark_freed(struct lc_store *store, const struct list_head *list)
+{
+	struct lc_freed *freed;
+	u32 i;
+
+	list_for_each_entry(freed, list, link)
+		for (i = 0; i < freed->runs; i++)
+			lc_mark_used(store, freed->run[i].store,
+				     freed->run[i].count);
+}
+
+static void end(struct lc_store *store, int error)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	void *drop = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->lock, flags);
+	if (error) {
+		drop = alloc->bitmap;
+		alloc->bitmap = NULL;
+		alloc->scan = error == -EINTR ? LC_SCAN_NONE : LC_SCAN_FAILED;
+	} else {
+		mark_freed(store, &alloc->freed_open);
+		mark_freed(store, &alloc->freed_round);
+		mark_freed(store, &alloc->freed_durable);
+		mark_freed(store, &alloc->freed_draining);
+		alloc->cursor = store->super.layout.data_start;
+		alloc->scan = LC_SCAN_DONE;
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (drop)
+		store->ops->bitmap_put(store->ctx, drop);
+}
+
+int lc_scan(struct lc_store *store)
+{
+	u64 block = 0;
+	int error;
+
+	if (store->alloc.scan != LC_SCAN_NONE || store->read_only)
+		return 0;
+	mutex_lock(&store->checkpoint_mutex);
+	error = begin(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	if (error)
+		return error;
+
+	store->ops->drain(store->ctx);
+	while (!error && block < store->blocks) {
+		error = READ_ONCE(store->stop_scan) ? -EINTR :
+						      visit(store, &block);
+		if (store->map.leaves_in_memory > KEEP_LEAVES)
+			lc_map_evict(store, KEEP_LEAVES / 8);
+	}
+
+	/* No checkpoint moves pages while the last of them are marked. */
+	mutex_lock(&store->checkpoint_mutex);
+	end(store, error);
+	mutex_unlock(&store->checkpoint_mutex);
+	store->ops->kick(store->ctx, LC_KICK_RETRY);
+	store->ops->kick(store->ctx, LC_KICK_SPACE);
+	return error;
+}
+
+void lc_scan_forget(struct lc_store *store)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	unsigned long *bitmap = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->lock, flags);
+	if (alloc->scan == LC_SCAN_DONE) {
+		bitmap = alloc->bitmap;
+		alloc->bitmap = NULL;
+		alloc->scan = LC_SCAN_NONE;
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (bitmap)
+		store->ops->bitmap_put(store->ctx, bitmap);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Bringing a store up, taking it down, growing it, and its failed mode. */
+
+#include "store.h"
+
+static const char *read_copy(const struct lc_ops *ops, void *ctx, void *page,
+			     const u8 *uuid, unsigned int copy,
+			     struct lc_super *super)
+{
+	if (ops->read(ctx, lc_super_address(copy), page))
+		return "has a superblock that cannot be read";
+	return lc_super_decode(page, uuid, copy, super);
+}
+
+const char *lc_super_load(const struct lc_ops *ops, void *ctx, void *page,
+			  struct lc_super *super, enum lc_header_fault *fault,
+			  int *stale)
+{
+	const char *why, *other_why;
+	struct lc_header header;
+	u64 generation;
+
+	*fault = LC_HEADER_FOREIGN;
+	*stale = -1;
+	if (ops->read(ctx, LC_HEADER_BLOCK, page))
+		return "cannot be read";
+	why = lc_header_decode(page, &header, fault);
+	if (why)
+		return why;
+
+	*fault = LC_HEADER_DAMAGED;
+	why = read_copy(ops, ctx, page, header.store_uuid, 0, super);
+	generation = super->generation;
+	other_why = read_copy(ops, ctx, page, header.store_uuid, 1, super);
+	if (why && other_why)
+		return "has no whole superblock";
+	if (why || (!other_why && super->generation > generation)) {
+		*stale = 0;
+	} else {
+		if (other_why || super->generation < generation)
+			*stale = 1;
+		why = read_copy(ops, ctx, page, header.store_uuid, 0, super);
+		if (why)
+			return why;
+	}
+	*fault = LC_HEADER_OK;
+	return NULL;
+}
+
+int lc_store_init(struct lc_store *store, const struct lc_ops *ops, void *ctx,
+		  const struct lc_super *super, bool read_only)
+{
+	memset(store, 0, sizeof(*store));
+	store->ops = ops;
+	store->ctx = ctx;
+	spin_lock_init(&store->lock);
+	mutex_init(&store->checkpoint_mutex);
+	mutex_init(&store->load_mutex);
+	store->super = *super;
+	store->blocks = lc_blocks_of(super->clone_sectors);
+	store->read_only = read_only;
+	lc_map_init(store);
+	lc_alloc_init(store);
+	return lc_round_init(store);
+}
+
+/* The copy of the superblock that a crash left behind, or damage. */
+static int write_copy(struct lc_store *store, unsigned int copy)
+{
+	struct lc_vec vec = { .block = lc_super_address(copy) };
+	int error;
+
+	vec.page = store->ops->page_get(store->ctx, true);
+	lc_super_encode(&store->super, copy, vec.page);
+	error = store->ops->write(store->ctx, &vec, 1, true);
+	store->ops->page_put(store->ctx, vec.page);
+	return error;
+}
+
+/* Whether a checkpoint finds places for all dirty pages without a scan. */
+static bool room_for_pages(const struct lc_store *store)
+{
+	const struct lc_alloc *alloc = &store->alloc;
+
+	return store->super.layout.reserve_blocks - alloc->reserve_used +
+	       alloc->data_end - alloc->high_water >= store->map.charged;
+}
+
+/* A checkpoint with an empty journal of a new epoch behind it. */
+static int new_epoch(struct lc_store *store)
+{
+	struct lc_journal *journal = &store->journal;
+	int error;
+
+	if (!room_for_pages(store)) {
+		error = lc_scan(store);
+		if (error)
+			return error;
+	}
+	journal->epoch = store->super.epoch + 1;
+	journal->head.csum = 0;
+	journal->durable = journal->head;
+	store->super.owner_epoch = journal->epoch;
+	return lc_checkpoint(store);
+}
+
+int lc_store_open(struct lc_store *store, int stale)
+{
+	int error;
+
+	if (stale >= 0 && !store->read_only) {
+		error = write_copy(store, (unsigned int)stale);
+		if (error)
+			return error;
+	}
+	error = lc_map_open(store);
+	if (!error)
+		error = lc_journal_replay(store);
+	if (!error && !store->read_only)
+		error = new_epoch(store);
+	return error;
+}
+
+int lc_store_park(struct lc_store *store)
+{
+	struct lc_super *super = &store->super;
+	int error;
+
+	mutex_lock(&store->checkpoint_mutex);
+	memset(super->owner_host, 0, sizeof(super->owner_host));
+	memset(super->owner_boot, 0, sizeof(super->owner_boot));
+	super->owner_epoch = 0;
+	error = lc_checkpoint_locked(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	return error;
+}
+
+int lc_store_resume(struct lc_store *store, const char *host, const u8 *boot)
+{
+	struct lc_super *super = &store->super;
+	int error;
+
+	mutex_lock(&store->checkpoint_mutex);
+	lc_store_own(store, host, boot);
+	super->owner_epoch = super->epoch;
+	error = lc_checkpoint_locked(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	return error;
+}
+
+void lc_store_own(struct lc_store *store, const char *host, const u8 *boot)
+{
+	struct lc_super *super = &store->super;
+	size_t length = min_t(size_t, strlen(host), LC_NAME_BYTES - 1);
+
+	memset(super->owner_host, 0, sizeof(super->owner_host));
+	memcpy(super->owner_host, host, length);
+	memcpy(super->owner_boot, boot, LC_UUID_BYTES);
+}
+
+void lc_store_destroy(struct lc_store *store)
+{
+	lc_round_destroy(store);
+	lc_alloc_destroy(store);
+	lc_map_destroy(store);
+}
+
+int lc_store_extend(struct lc_store *store, u64 store_sectors)
+{
+	u32 blocks = (u32)min_t(u64, store_sectors / LC_BLOCK_SECTORS,
+				LC_STORE_BLOCKS_MAX);
+	struct lc_layout *layout = &store->super.layout;
+	struct lc_alloc *alloc = &store->alloc;
+	unsigned long *bitmap = NULL;
+	unsigned long flags;
+	int error = 0;
+
+	mutex_lock(&store->checkpoint_mutex);
+	if (blocks > layout->store_blocks) {
+		layout->store_blocks = blocks;
+		lc_layout_finish(layout);
+		error = lc_checkpoint_locked(store);
+	}
+	if (!error && alloc->data_end != layout->data_end) {
+		/* The size is durable; the new space lies above the mark. */
+		spin_lock_irqsave(&store->lock, flags);
+		bitmap = alloc->bitmap;
+		alloc->bitmap = NULL;
+		alloc->scan = LC_SCAN_NONE;
+		alloc->data_end = layout->data_end;
+		lc_space_watch(store);
+		spin_unlock_irqrestore(&store->lock, flags);
+		store->ops->kick(store->ctx, LC_KICK_SPACE);
+		store->ops->kick(store->ctx, LC_KICK_RETRY);
+	}
+	mutex_unlock(&store->checkpoint_mutex);
+	if (bitmap)
+		store->ops->bitmap_put(store->ctx, bitmap);
+	return error;
+}
+
+void lc_fail(struct lc_store *store, const char *why)
+{
+	unsigned long flags;
+	bool first;
+
+	spin_lock_irqsave(&store->lock, flags);
+	first = !store->failed;
+	if (first)
+		store->fail_reason = why;
+	WRITE_ONCE(store->failed, true);
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (!first)
+		return;
+	store->ops->kick(store->ctx, LC_KICK_EVENT);
+	store->ops->kick(store->ctx, LC_KICK_ROUND);
+	store->ops->kick(store->ctx, LC_KICK_RETRY);
+	store->ops->kick(store->ctx, LC_KICK_SPACE);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel side of dm-lclone: what its files share.
+ *
+ * A clone is a target (struct lclone, one for each table) over an open store
+ * (struct lclone_store, which outlives a table when the next one takes it over).
+ * The way of one bio is in io.c; what has to wait or sleep goes through defer.c.
+ *
+ * Work is done on three queues of the module, none of the clone's own, each with
+ * a rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
+ * priority) and lclone_meta_wq for checkpoints, reclaiming and scans.  A deferred
+ * bio may wait for a page that the metadata queue gives back, and a round for a
+ * checkpoint; nothing waits the other way round.
+ */
+#ifndef LCLONE_H
+#define LCLONE_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/percpu-refcount.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "core/ticket.h"
+
+#define DM_MSG_PREFIX "lclone"
+
+/* Who waits for a round: a bio, or somebody who sleeps. */
+struct lclone_wait {
+	struct lc_wait core;
+	void (*done)(struct lclone_wait *wait, int error);	/* any context */
+};
+
+/*
+ * Two counters of I/O in flight.  I/O enters the current one before it looks up
+ * the map; a drain makes the other one current and waits for the first to get
+ * empty.
+ */
+struct lclone_drain {
+	struct percpu_ref phase[2];
+	unsigned int current_phase;
+	struct completion empty;
+	struct mutex lock;		/* one drain at a time */
+};
+
+/* Pages that one checkpoint writes at once, and blocks of a journal group. */
+#define LCLONE_META_BIOS	16
+
+struct lclone_meta_io {
+	struct bio bio[LCLONE_META_BIOS];
+	struct bio_vec vec[LCLONE_META_BIOS];
+	atomic_t pending;
+	blk_status_t status;
+	struct completion done;
+};
+
+struct lclone_round_bios {
+	struct bio bio[2];		/* two: a group may wrap in the ring */
+	struct bio_vec vec[LC_GROUP_BLOCKS];
+	atomic_t pending;
+	blk_status_t status;
+};
+
+/*
+ * UNOPENED -> LIVE (preresume) -> PARKED (postsuspend) -> LIVE ...
+ * UNOPENED and PARKED are left by freeing, too.  Changed with the device
+ * suspended only.
+ */
+enum lclone_state {
+	LCLONE_UNOPENED,	/* a table names it; nothing but the superblock read */
+	LCLONE_LIVE,
+	LCLONE_PARKED,		/* all is on disk; the core stays in memory */
+};
+
+struct lclone_store {
+	struct lc_store core;
+	enum lclone_state state;
+
+	/* registry.c: under its lock */
+	struct list_head registry_link;
+	struct mapped_device *md;	/* the only device that may use it */
+	unsigned int users;		/* tables that name it */
+	u8 uuid[LC_UUID_BYTES];
+
+	/* Of the table that is live; changed with the device suspended only. */
+	struct dm_target *ti;
+	struct block_device *bdev;
+	struct block_device *origin;	/* NULL: none */
+	sector_t below_sectors;		/* from here on nothing lies below */
+	bool discard_passdown;
+	bool error_if_no_space;		/* also by message; READ_ONCE */
+
+	/* defer.c: lists under defer_lock, which nests in core.lock */
+	spinlock_t defer_lock;
+	struct bio_list ready;
+	struct bio_list busy;		/* until LC_KICK_RETRY */
+	struct bio_list space;		/* until LC_KICK_SPACE */
+	unsigned int space_waiters;	/* length of @space */
+	unsigned int retries;		/* kicks so far, so that none gets lost */
+	unsigned int spaces;
+	bool suspending;		/* nothing may wait for space any more */
+	bool below_full;		/* a device below had no space: retry by timer */
+	struct work_struct io_work;
+
+	/* work.c */
+	unsigned long kicks;		/* of enum lc_kick; under defer_lock */
+	bool live;			/* work may be queued; under defer_lock */
+	unsigned int idle_ticks;	/* seconds without a change of the map */
+	struct work_struct checkpoint_work;
+	struct work_struct space_work;	/* reclaims and scans */
+	struct delayed_work tick;
+
+	/* round-io.c, meta-io.c */
+	bool round_step;		/* round_work has a step to take */
+	struct work_struct round_work;
+	struct lclone_round_bios round;
+	struct lclone_meta_io meta;
+
+	struct lclone_drain drain;
+};
+
+/* One table. */
+struct lclone {
+	struct dm_target *ti;
+	struct dm_dev *origin;		/* NULL: none */
+	struct dm_dev *store_dev;
+	struct lclone_store *store;
+	bool error_if_no_space;		/* as the table says */
+	bool discard_passdown;
+};
+
+/* Where one bio is on its way. */
+enum lclone_stage {
+	LCLONE_AT_MAP,		/* to be looked up */
+	LCLONE_AT_BELOW,	/* submitted, to origin or store; no ticket */
+	LCLONE_AT_FIRST,	/* submitted with a ticket */
+	LCLONE_AT_ROUND,	/* waits for a round */
+	LCLONE_AT_END,		/* ended by us; end_io has nothing to do */
+};
+
+/* Per-bio data. */
+struct lclone_io {
+	struct lclone_store *store;
+	struct bvec_iter rest;		/* of the bio: what is still to be done */
+	unsigned int bytes;		/* of it, under way now */
+	enum lclone_stage stage;
+	s8 phase;			/* of the drain counter, or -1 */
+	bool after_round;		/* FUA: answered by a round */
+	bool zeroes;			/* a write of nothing but zero pages */
+	struct lc_ticket ticket;
+	struct lclone_wait wait;
+};
+
+static inline struct lclone_io *lclone_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct lclone_io));
+}
+
+static inline struct bio *lclone_bio_of(struct lclone_io *io)
+{
+	return dm_bio_from_per_bio_data(io, sizeof(*io));
+}
+
+/* io.c: the way of one bio ------------------------------------------- */
+
+int lclone_map(struct dm_target *ti, struct bio *bio);
+int lclone_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+
+/*
+ * Takes the next step of a bio that was deferred.  Process context, on
+ * lclone_io_wq.
+ */
+void lclone_io_resume(struct lclone_store *store, struct bio *bio);
+
+/*
+ * A part of @bio has been done without the bio itself being submitted, with
+ * @status: goes on with the rest, or ends it.  Any context.
+ */
+void lclone_io_part_done(struct bio *bio, blk_status_t status);
+
+/* Ends a bio that dm does not have.  Any context. */
+void lclone_io_end(struct bio *bio, blk_status_t status);
+
+/* Points @bio to what lies below; refuses what is not a read (P3). */
+bool lclone_remap_origin(struct lclone_store *store, struct bio *bio,
+			 sector_t sector);
+
+/* copy.c: writes of a part of a block ---------------------------------- */
+
+/*
+ * Writes @bio's next part, which lies within the block of @io->ticket, after a
+ * merge with what the block holds now: what lies below, or zeros.  Process
+ * context, on lclone_io_wq.  Ends with lclone_io_part_done().
+ */
+void lclone_copy(struct lclone_store *store, struct bio *bio);
+
+/* Writes zeros to @sectors of the store from @sector on.  The same otherwise. */
+void lclone_copy_zeros(struct lclone_store *store, struct bio *bio,
+		       sector_t sector, unsigned int sectors);
+
+int lclone_copy_init(void);
+void lclone_copy_exit(void);
+
+/* discard.c ------------------------------------------------------------ */
+
+/* The next step of a discard or a zeroing.  Process context, on lclone_io_wq. */
+void lclone_discard(struct lclone_store *store, struct bio *bio);
+
+/* Whether a write brings nothing but the kernel's zero page.  Any context. */
+bool lclone_writes_zero_page(struct bio *bio);
+
+/* defer.c: bios that wait ---------------------------------------------- */
+
+void lclone_defer_init(struct lclone_store *store);
+
+/* Hands @bio to lclone_io_resume() on lclone_io_wq.  Any context. */
+void lclone_defer(struct lclone_store *store, struct bio *bio);
+
+/* What was seen before a ticket was asked for; so that no kick gets lost. */
+struct lclone_seen {
+	unsigned int retries;
+	unsigned int spaces;
+};
+
+struct lclone_seen lclone_seen(struct lclone_store *store);
+
+/*
+ * Lets @bio wait for what @result says (LC_BUSY or LC_FULL), or ends it.  Any
+ * context.
+ */
+void lclone_park(struct lclone_store *store, struct bio *bio,
+		 enum lc_take result, struct lclone_seen seen);
+
+/* The waiters for space, or for something else, may try again.  Any context. */
+void lclone_unpark_busy(struct lclone_store *store);
+void lclone_unpark_space(struct lclone_store *store);
+
+/*
+ * No bio waits for space from here on: requeued under noflush, failed
+ * otherwise.  And the way back.  Process context.
+ */
+void lclone_defer_suspend(struct lclone_store *store);
+void lclone_defer_resume(struct lclone_store *store);
+
+/* drain.c -------------------------------------------------------------- */
+
+int lclone_drain_init(struct lclone_drain *drain);
+void lclone_drain_exit(struct lclone_drain *drain);
+
+/* Enters the current counter, and returns which it was.  Any context. */
+int lclone_drain_enter(struct lclone_drain *drain);
+void lclone_drain_leave(struct lclone_drain *drain, int phase);
+
+/* Waits for all that entered before the call.  Process context. */
+void lclone_drain_wait(struct lclone_drain *drain);
+
+static inline void lclone_enter(struct lclone_store *store, struct lclone_io *io)
+{
+	if (io->phase < 0)
+		io->phase = (s8)lclone_drain_enter(&store->drain);
+}
+
+static inline void lclone_leave(struct lclone_store *store, struct lclone_io *io)
+{
+	if (io->phase >= 0)
+		lclone_drain_leave(&store->drain, io->phase);
+	io->phase = -1;
+}
+
+/* memory.c: pools of the module ----------------------------------------- */
+
+int lclone_memory_init(void);
+void lclone_memory_exit(void);
+
+/* As struct lc_ops says; @ctx is not looked at. */
+void *lclone_page_get(void *ctx, bool wait);
+void lclone_page_put(void *ctx, void *page);
+struct lc_leaf *lclone_leaf_get(void *ctx);
+void lclone_leaf_put(void *ctx, struct lc_leaf *leaf);
+struct lc_node *lclone_node_get(void *ctx);
+void lclone_node_put(void *ctx, struct lc_node *node);
+void *lclone_bitmap_get(void *ctx, size_t bytes);
+void lclone_bitmap_put(void *ctx, void *bitmap);
+
+/* meta-io.c: metadata, synchronously; as struct lc_ops says -------------- */
+
+int lclone_meta_read(void *ctx, u32 block, void *page);
+int lclone_meta_write(void *ctx, const struct lc_vec *vec, unsigned int count,
+		      bool fua);
+int lclone_meta_flush(void *ctx);
+void lclone_meta_discard(void *ctx, u32 block, u32 count);
+void lclone_meta_report(void *ctx, const char *what, u64 block);
+
+/* Reads a block of a device that is no open store yet. */
+int lclone_read_block(struct block_device *bdev, u32 block, void *page);
+
+/* round-io.c ------------------------------------------------------------ */
+
+void lclone_round_io(void *ctx, enum lc_round_io io, const struct lc_vec *vec,
+		     unsigned int count);
+void lclone_round_answer(void *ctx, struct lc_wait *wait, int error);
+void lclone_round_work(struct work_struct *work);
+
+/* Runs a round and waits for it.  Process context.  0 or a negative errno. */
+int lclone_round_sync(struct lclone_store *store);
+
+/* work.c: what the core asks for ----------------------------------------- */
+
+extern struct workqueue_struct *lclone_io_wq;
+extern struct workqueue_struct *lclone_round_wq;
+extern struct workqueue_struct *lclone_meta_wq;
+
+int lclone_work_init(void);
+void lclone_work_exit(void);
+void lclone_work_setup(struct lclone_store *store);
+void lclone_kick(void *ctx, enum lc_kick what);
+
+/* Looks after idle clones: in a second.  Any context. */
+void lclone_tick_soon(struct lclone_store *store);
+
+/* Lets work be queued, and starts what was asked for meanwhile. */
+void lclone_work_start(struct lclone_store *store);
+
+/* Takes a grown store into use.  Process context.  0 or a negative errno. */
+int lclone_extend(struct lclone_store *store);
+
+/* No work runs or is queued afterwards.  Process context. */
+void lclone_work_stop(struct lclone_store *store);
+
+/* registry.c: stores that are in use on this host ------------------------- */
+
+/*
+ * The store @uuid for the use by @md, made when it is not there yet.  An
+ * ERR_PTR: -EBUSY when another device has it, -ENOMEM.  Process context.
+ */
+struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md);
+void lclone_registry_put(struct lclone_store *store);
+
+/* store.c: an open store ------------------------------------------------- */
+
+/* This host, as it is named in the superblock of a store that is active. */
+const char *lclone_host(void);
+
+/* A random number of this load of the module. */
+extern u8 lclone_boot[LC_UUID_BYTES];
+
+/*
+ * Brings the store of @lc up, or takes it over from the table before.  With the
+ * device suspended.  Returns 0 or a negative errno, and has logged why.
+ */
+int lclone_store_activate(struct lclone *lc);
+
+/* Brings all to disk and lets the devices go.  With the device suspended. */
+void lclone_store_park(struct lclone_store *store);
+
+/*
+ * Checks the superblock that is on the device of @lc, or of the open store,
+ * against the table.  Returns NULL, or what is wrong.
+ */
+const char *lclone_store_check(struct lclone *lc, const struct lc_super *super);
+
+/* Reads the superblock of a device.  Returns NULL, or what is wrong. */
+const char *lclone_super_read(struct block_device *bdev, struct lc_super *super,
+			      int *stale);
+
+/* ctr.c, status.c, message.c ----------------------------------------------- */
+
+int lclone_ctr(struct dm_target *ti, unsigned int argc, char **argv);
+void lclone_dtr(struct dm_target *ti);
+void lclone_status(struct dm_target *ti, status_type_t type,
+		   unsigned int status_flags, char *result, unsigned int maxlen);
+int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
+		   char *result, unsigned int maxlen);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pools of the module.  They belong to all clones together, so that an idle
+ * clone owns nothing, and hold enough for I/O to make progress when the kernel
+ * has no memory to give.
+ */
+
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "lclone.h"
+
+#define PAGE_RESERVE	64
+#define LEAF_RESERVE	64
+#define NODE_RESERVE	16
+
+static struct kmem_cache *leaf_cache, *node_cache;
+static mempool_t *page_pool, *leaf_pool, *node_pool;
+
+void *lclone_page_get(void *ctx, bool wait)
+{
+	struct page *page = mempool_alloc(page_pool, wait ? GFP_NOIO :
+					  GFP_NOWAIT | __GFP_NOWARN);
+
+	return page ? page_address(page) : NULL;
+}
+
+void lclone_page_put(void *ctx, void *page)
+{
+	mempool_free(virt_to_page(page), page_pool);
+}
+
+struct lc_leaf *lclone_leaf_get(void *ctx)
+{
+	struct lc_leaf *leaf = mempool_alloc(leaf_pool, GFP_NOIO);
+
+	memset(leaf, 0, sizeof(*leaf));
+	return leaf;
+}
+
+struct lc_node *lclone_node_get(void *ctx)
+{
+	struct lc_node *node = mempool_alloc(node_pool, GFP_NOIO);
+
+	memset(node, 0, sizeof(*node));
+	return node;
+}
+
+static void leaf_free(struct rcu_head *rcu)
+{
+	mempool_free(container_of(rcu, struct lc_leaf, page.rcu), leaf_pool);
+}
+
+static void node_free(struct rcu_head *rcu)
+{
+	mempool_free(container_of(rcu, struct lc_node, page.rcu), node_pool);
+}
+
+/* Look-ups read leaves and nodes under RCU. */
+void lclone_leaf_put(void *ctx, struct lc_leaf *leaf)
+{
+	call_rcu(&leaf->page.rcu, leaf_free);
+}
+
+void lclone_node_put(void *ctx, struct lc_node *node)
+{
+	call_rcu(&node->page.rcu, node_free);
+}
+
+void *lclone_bitmap_get(void *ctx, size_t bytes)
+{
+	unsigned int noio = memalloc_noio_save();
+	void *bitmap = kvzalloc(bytes, GFP_KERNEL | __GFP_NOWARN);
+
+	memalloc_noio_restore(noio);
+	return bitmap;
+}
+
+void lclone_bitmap_put(void *ctx, void *bitmap)
+{
+	kvfree(bitmap);
+}
+
+int lclone_memory_init(void)
+{
+	leaf_cache = KMEM_CACHE(lc_leaf, 0);
+	if (!leaf_cache)
+		return -ENOMEM;
+	node_cache = KMEM_CACHE(lc_node, 0);
+	if (!node_cache)
+		goto free_leaf_cache;
+	page_pool = mempool_create_page_pool(PAGE_RESERVE, 0);
+	if (!page_pool)
+		goto free_node_cache;
+	leaf_pool = mempool_create_slab_pool(LEAF_RESERVE, leaf_cache);
+	if (!leaf_pool)
+		goto free_page_pool;
+	node_pool = mempool_create_slab_pool(NODE_RESERVE, node_cache);
+	if (!node_pool)
+		goto free_leaf_pool;
+	return 0;
+
+free_leaf_pool:
+	mempool_destroy(leaf_pool);
+free_page_pool:
+	mempool_destroy(page_pool);
+free_node_cache:
+	kmem_cache_destroy(node_cache);
+free_leaf_cache:
+	kmem_cache_destroy(leaf_cache);
+	return -ENOMEM;
+}
+
+void lclone_memory_exit(void)
+{
+	rcu_barrier();
+	mempool_destroy(node_pool);
+	mempool_destroy(leaf_pool);
+	mempool_destroy(page_pool);
+	kmem_cache_destroy(node_cache);
+	kmem_cache_destroy(leaf_cache);
+}

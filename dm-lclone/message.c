@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages: what changes a clone that runs. */
+
+#include "lclone.h"
+
+/* Errors of waiting writes come at once when the policy turns to them. */
+static int set_no_space_policy(struct lclone_store *store, bool error)
+{
+	WRITE_ONCE(store->error_if_no_space, error);
+	lclone_unpark_space(store);
+	return 0;
+}
+
+static int extend(struct lclone_store *store)
+{
+	int error = lclone_extend(store);
+
+	if (error)
+		DMERR("%s: the store could not be extended (%d)",
+		      dm_table_device_name(store->ti->table), error);
+	return error;
+}
+
+int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
+		   char *result, unsigned int maxlen)
+{
+	struct lclone *lc = ti->private;
+	struct lclone_store *store = lc->store;
+
+	if (argc != 1) {
+		DMERR("a message is one word: error_if_no_space, queue_if_no_space, extend or checkpoint");
+		return -EINVAL;
+	}
+	if (store->state != LCLONE_LIVE) {
+		DMERR("%s: no messages while it is suspended",
+		      dm_table_device_name(ti->table));
+		return -EBUSY;
+	}
+	if (!strcasecmp(argv[0], "error_if_no_space"))
+		return set_no_space_policy(store, true);
+	if (!strcasecmp(argv[0], "queue_if_no_space"))
+		return set_no_space_policy(store, false);
+	if (!strcasecmp(argv[0], "extend"))
+		return extend(store);
+	if (!strcasecmp(argv[0], "checkpoint"))
+		return lc_checkpoint(&store->core);
+	DMERR("unknown message %s: known are error_if_no_space, queue_if_no_space, extend and checkpoint",
+	      argv[0]);
+	return -EINVAL;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The stores that are in use on this host.  All dm tables share one claim on a
+ * device, so that an exclusive open keeps nobody out; this does.  A store is
+ * used by the tables of one mapped device only, of which there are two while a
+ * new one is loaded.
+ */
+
+#include <linux/slab.h>
+
+#include "lclone.h"
+
+static LIST_HEAD(stores);
+static DEFINE_MUTEX(stores_lock);
+
+static struct lclone_store *find(const u8 *uuid)
+{
+	struct lclone_store *store;
+
+	lockdep_assert_held(&stores_lock);
+	list_for_each_entry(store, &stores, registry_link)
+		if (!memcmp(store->uuid, uuid, LC_UUID_BYTES))
+			return store;
+	return NULL;
+}
+
+static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
+{
+	struct lclone_store *store = kzalloc(sizeof(*store), GFP_KERNEL);
+	int error;
+
+	if (!store)
+		return ERR_PTR(-ENOMEM);
+	error = lclone_drain_init(&store->drain);
+	if (error) {
+		kfree(store);
+		return ERR_PTR(error);
+	}
+	lclone_defer_init(store);
+	lclone_work_setup(store);
+	memcpy(store->uuid, uuid, LC_UUID_BYTES);
+	store->md = md;
+	list_add_tail(&store->registry_link, &stores);
+	return store;
+}
+
+struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md)
+{
+	struct lclone_store *store;
+
+	mutex_lock(&stores_lock);
+	store = find(uuid);
+	if (!store)
+		store = make(uuid, md);
+	else if (store->md != md)
+		store = ERR_PTR(-EBUSY);
+	if (!IS_ERR(store))
+		store->users++;
+	mutex_unlock(&stores_lock);
+	return store;
+}
+
+void lclone_registry_put(struct lclone_store *store)
+{
+	bool last;
+
+	mutex_lock(&stores_lock);
+	last = !--store->users;
+	if (last)
+		list_del_init(&store->registry_link);
+	mutex_unlock(&stores_lock);
+	if (!last)
+		return;
+	lclone_work_stop(store);
+	cancel_work_sync(&store->round_work);
+	cancel_work_sync(&store->io_work);
+	if (store->state != LCLONE_UNOPENED)
+		lc_store_destroy(&store->core);
+	lclone_drain_exit(&store->drain);
+	kfree(store);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The I/O of rounds: the journal, and the flush before it. */
+
+#include "lclone.h"
+
+/* May be an interrupt: what has to be submitted next is left to round_work. */
+static void step_done(struct lclone_store *store)
+{
+	struct lclone_round_bios *round = &store->round;
+
+	if (!atomic_dec_and_test(&round->pending))
+		return;
+	if (!lc_round_io_done(&store->core, blk_status_to_errno(round->status)))
+		return;
+	smp_store_release(&store->round_step, true);
+	queue_work(lclone_round_wq, &store->round_work);
+}
+
+static void bio_done(struct bio *bio)
+{
+	struct lclone_store *store = bio->bi_private;
+
+	if (bio->bi_status)
+		WRITE_ONCE(store->round.status, bio->bi_status);
+	step_done(store);
+}
+
+static void prepare(struct lclone_store *store, struct bio *bio,
+		    struct bio_vec *vec, unsigned int count, blk_opf_t opf)
+{
+	bio_init(bio, store->bdev, vec, count, REQ_OP_WRITE | REQ_SYNC | opf);
+	bio->bi_end_io = bio_done;
+	bio->bi_private = store;
+}
+
+/* Blocks that follow each other go in one bio; the ring wraps at most once. */
+static void submit_blocks(struct lclone_store *store, const struct lc_vec *vec,
+			  unsigned int count, blk_opf_t opf)
+{
+	struct lclone_round_bios *round = &store->round;
+	unsigned int first = 0, i, n;
+
+	for (i = 0; i < ARRAY_SIZE(round->bio) && first < count; i++) {
+		struct bio *bio = &round->bio[i];
+
+		prepare(store, bio, &round->vec[first], count - first,
+			REQ_META | opf);
+		bio->bi_iter.bi_sector =
+			(sector_t)vec[first].block * LC_BLOCK_SECTORS;
+		for (n = first; n < count; n++) {
+			if (vec[n].block != vec[first].block + (n - first))
+				break;
+			__bio_add_page(bio, virt_to_page(vec[n].page),
+				       LC_BLOCK_SIZE, 0);
+		}
+		first = n;
+		atomic_inc(&round->pending);
+		submit_bio(bio);
+	}
+}
+
+void lclone_round_io(void *ctx, enum lc_round_io io, const struct lc_vec *vec,
+		     unsigned int count)
+{
+	struct lclone_store *store = ctx;
+	struct lclone_round_bios *round = &store->round;
+
+	round->status = BLK_STS_OK;
+	atomic_set(&round->pending, 1);
+	switch (io) {
+	case LC_ROUND_FLUSH:
+		prepare(store, &round->bio[0], NULL, 0, REQ_PREFLUSH);
+		atomic_inc(&round->pending);
+		submit_bio(&round->bio[0]);
+		break;
+	case LC_ROUND_BODY:
+		submit_blocks(store, vec, count, 0);
+		break;
+	case LC_ROUND_CLOSE:
+		submit_blocks(store, vec, count, REQ_FUA);
+		break;
+	}
+	step_done(store);
+}
+
+void lclone_round_work(struct work_struct *work)
+{
+	struct lclone_store *store = container_of(work, struct lclone_store,
+						  round_work);
+
+	if (smp_load_acquire(&store->round_step)) {
+		WRITE_ONCE(store->round_step, false);
+		lc_round_step(&store->core);
+	}
+	lc_round_run(&store->core, false);
+}
+
+void lclone_round_answer(void *ctx, struct lc_wait *wait, int error)
+{
+	struct lclone_wait *who = container_of(wait, struct lclone_wait, core);
+
+	who->done(who, error);
+}
+
+struct sync_wait {
+	struct lclone_wait wait;
+	struct completion done;
+	int error;
+};
+
+static void sync_done(struct lclone_wait *wait, int error)
+{
+	struct sync_wait *sync = container_of(wait, struct sync_wait, wait);
+
+	sync->error = error;
+	complete(&sync->done);
+}
+
+int lclone_round_sync(struct lclone_store *store)
+{
+	struct sync_wait sync = { .wait.done = sync_done };
+
+	init_completion(&sync.done);
+	lc_round_wait(&store->core, &sync.wait.core);
+	wait_for_completion_io(&sync.done);
+	return sync.error;
+}

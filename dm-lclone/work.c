@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the core asks for: checkpoints, reclaiming, scans, events; and the tick
+ * that looks after clones which have got idle.
+ */
+
+#include "lclone.h"
+
+/* Ticks without a change of the map after which a checkpoint is worth it. */
+#define IDLE_TICKS	3
+
+/* Leaves that a tick gives back at once. */
+#define TICK_EVICTS	4096
+
+struct workqueue_struct *lclone_io_wq;
+struct workqueue_struct *lclone_round_wq;
+struct workqueue_struct *lclone_meta_wq;
+
+int lclone_work_init(void)
+{
+	lclone_io_wq = alloc_workqueue("lclone_io", WQ_MEM_RECLAIM, 0);
+	if (!lclone_io_wq)
+		return -ENOMEM;
+	lclone_round_wq = alloc_workqueue("lclone_round",
+					  WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	if (!lclone_round_wq)
+		goto free_io;
+	lclone_meta_wq = alloc_workqueue("lclone_meta",
+					 WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!lclone_meta_wq)
+		goto free_round;
+	return 0;
+
+free_round:
+	destroy_workqueue(lclone_round_wq);
+free_io:
+	destroy_workqueue(lclone_io_wq);
+	return -ENOMEM;
+}
+
+void lclone_work_exit(void)
+{
+	destroy_workqueue(lclone_meta_wq);
+	destroy_workqueue(lclone_round_wq);
+	destroy_workqueue(lclone_io_wq);
+}
+
+/* Queues what has been asked for.  Under defer_lock. */
+static void queue_kicked(struct lclone_store *store)
+{
+	if (!store->live)
+		return;
+	if (store->kicks & LC_KICK_CHECKPOINT)
+		queue_work(lclone_meta_wq, &store->checkpoint_work);
+	if (store->kicks & (LC_KICK_RECLAIM | LC_KICK_SCAN | LC_KICK_EVENT))
+		queue_work(lclone_meta_wq, &store->space_work);
+	if (store->kicks & LC_KICK_DIRTY)
+		queue_delayed_work(lclone_meta_wq, &store->tick, HZ);
+}
+
+static unsigned long take_kicks(struct lclone_store *store, unsigned long which)
+{
+	unsigned long flags, kicks;
+
+	spin_lock_irqsave(&store->defer_lock, flags);
+	kicks = store->kicks & which;
+	store->kicks &= ~which;
+	spin_unlock_irqrestore(&store->defer_lock, flags);
+	return kicks;
+}
+
+void lclone_kick(void *ctx, enum lc_kick what)
+{
+	struct lclone_store *store = ctx;
+	unsigned long flags;
+
+	switch (what) {
+	case LC_KICK_RETRY:
+		lclone_unpark_busy(store);
+		return;
+	case LC_KICK_SPACE:
+		lclone_unpark_space(store);
+		return;
+	case LC_KICK_ROUND:
+		queue_work(lclone_round_wq, &store->round_work);
+		return;
+	default:
+		spin_lock_irqsave(&store->defer_lock, flags);
+		store->kicks |= what;
+		queue_kicked(store);
+		spin_unlock_irqrestore(&store->defer_lock, flags);
+	}
+}
+
+void lclone_tick_soon(struct lclone_store *store)
+{
+	lclone_kick(store, LC_KICK_DIRTY);
+}
+
+static void checkpoint_work(struct work_struct *work)
+{
+	struct lclone_store *store = container_of(work, struct lclone_store,
+						  checkpoint_work);
+
+	if (take_kicks(store, LC_KICK_CHECKPOINT) &&
+	    lc_checkpoint_wanted(&store->core))
+		lc_checkpoint(&store->core);
+}
+
+/* Low water, full or failed: a line in the log, and an event for dmsetup wait. */
+static void tell(struct lclone_store *store)
+{
+	const char *name = dm_table_device_name(store->ti->table);
+
+	if (lc_failed(&store->core))
+		DMERR_LIMIT("%s: failed: %s; writes are refused until the device has been mended and the clone activated anew",
+			    name, store->core.fail_reason);
+	else if (store->core.alloc.full || READ_ONCE(store->below_full))
+		DMWARN_LIMIT("%s: the store is full; extend it, or discard in the clone",
+			     name);
+	else if (store->core.alloc.low)
+		DMWARN_LIMIT("%s: the store is nearly full", name);
+	dm_table_event(store->ti->table);
+}
+
+static void space_work(struct work_struct *work)
+{
+	struct lclone_store *store = container_of(work, struct lclone_store,
+						  space_work);
+	unsigned long kicks = take_kicks(store, LC_KICK_RECLAIM | LC_KICK_SCAN |
+					 LC_KICK_EVENT);
+
+	if (kicks & LC_KICK_EVENT)
+		tell(store);
+	if (kicks & LC_KICK_RECLAIM)
+		lc_reclaim(&store->core);
+	if ((kicks & LC_KICK_SCAN) && lc_scan(&store->core) == -ENOMEM)
+		lclone_tick_soon(store);
+}
+
+/*
+ * Once a second while there is anything to look after: what was written lately
+ * is made durable, then checkpointed, then the memory of the map is given back.
+ */
+static void tick(struct work_struct *work)
+{
+	struct lclone_store *store = container_of(to_delayed_work(work),
+						  struct lclone_store, tick);
+	struct lc_store *core = &store->core;
+	bool more = true;
+
+	take_kicks(store, LC_KICK_DIRTY);
+	if (READ_ONCE(store->below_full)) {
+		WRITE_ONCE(store->below_full, false);
+		lclone_unpark_space(store);
+	}
+	if (READ_ONCE(store->space_waiters))
+		lclone_unpark_space(store);
+	if (lc_round_wanted(core)) {
+		store->idle_ticks = 0;
+		lc_round_run(core, true);
+	} else if (lc_checkpoint_wanted(core) && !lc_failed(core)) {
+		if (++store->idle_ticks >= IDLE_TICKS)
+			lc_checkpoint(core);
+	} else if (READ_ONCE(core->map.leaves_in_memory)) {
+		lc_map_evict(core, TICK_EVICTS);
+	} else {
+		lc_scan_forget(core);
+		more = READ_ONCE(store->space_waiters);
+	}
+	if (more)
+		lclone_tick_soon(store);
+}
+
+void lclone_work_setup(struct lclone_store *store)
+{
+	INIT_WORK(&store->checkpoint_work, checkpoint_work);
+	INIT_WORK(&store->space_work, space_work);
+	INIT_WORK(&store->round_work, lclone_round_work);
+	INIT_DELAYED_WORK(&store->tick, tick);
+}
+
+static void set_live(struct lclone_store *store, bool live)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->defer_lock, flags);
+	store->live = live;
+	queue_kicked(store);
+	spin_unlock_irqrestore(&store->defer_lock, flags);
+}
+
+void lclone_work_start(struct lclone_store *store)
+{
+	WRITE_ONCE(store->core.stop_scan, false);
+	set_live(store, true);
+}
+
+void lclone_work_stop(struct lclone_store *store)
+{
+	WRITE_ONCE(store->core.stop_scan, true);
+	set_live(store, false);
+	cancel_delayed_work_sync(&store->tick);
+	cancel_work_sync(&store->space_work);
+	cancel_work_sync(&store->checkpoint_work);
+	flush_work(&store->round_work);
+	flush_work(&store->io_work);
+}
+
+int lclone_extend(struct lclone_store *store)
+{
+	int error;
+
+	/* A scan is bound to the size that it began with. */
+	WRITE_ONCE(store->core.stop_scan, true);
+	flush_work(&store->space_work);
+	error = lc_store_extend(&store->core, bdev_nr_sectors(store->bdev));
+	WRITE_ONCE(store->core.stop_scan, false);
+	return error;
+}

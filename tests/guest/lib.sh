@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# In the guest: what every test may use. Devices come from lib-devices.sh, clones from lib-lclone.sh.
+#
+# A test is a function test_NAME in a file t-TOPIC.sh. It runs under set -eEuo pipefail in a process
+# of its own and passes when it returns 0, leaves nothing behind (devices, mounts, processes) and the
+# kernel did not complain. TEST_TIMEOUT=SECONDS at the start of a line of the file is for each of its
+# tests; 120 s otherwise.
+#
+# powercut-TOPIC.sh has two functions instead: phase1 ends by request_power_cut, phase2 judges after
+# the next boot on the same disks. ROUNDS=N at the start of a line repeats that N times.
+
+# fail MESSAGE: ends the test.
+fail() {
+	trap - ERR
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# skip REASON: ends the test, which counts neither as passed nor as failed.
+skip() {
+	trap - ERR
+	echo "SKIP: $*" >&2
+	exit 77
+}
+
+# assert_eq ACTUAL EXPECTED [WHAT]
+assert_eq() {
+	[ "$1" = "$2" ] || fail "${3:-value}: got '$1', expected '$2'"
+}
+
+# expect_fail COMMAND...: the command must fail; what it wrote to stderr is in $ERR, its status in $RC.
+expect_fail() {
+	RC=0
+	"$@" 2>/run/test-stderr || RC=$?
+	# shellcheck disable=SC2034
+	ERR=$(</run/test-stderr)
+	[ "$RC" -ne 0 ] || fail "succeeded, but should not have: $*"
+}
+
+# on_exit COMMAND...: runs at the end of the test, the last one first. Works in a $(subshell) too,
+# because the list is a file.
+on_exit() {
+	printf '%q ' "$@" >>"$CLEANUPS"
+	echo >>"$CLEANUPS"
+}
+
+# Used by one-test.sh. A cleanup that fails fails the test, but the others still run.
+run_cleanups() {
+	local line rc=0
+	while read -r line; do
+		eval "$line" || { echo "FAIL: cleanup: $line" && rc=1; }
+	done < <(tac "$CLEANUPS")
+	: >"$CLEANUPS"
+	return "$rc"
+}
+
+# A short pause between two looks of a poll. Nobody writes to the pipe; this starts no process.
+exec {TICK}<>"$TICK_FIFO"
+wait_tick() {
+	read -r -t 0.05 -u "$TICK" || true
+}
+
+# wait_until [-t SECONDS] COMMAND...: until the command succeeds; fails the test after 30 s, or SECONDS.
+wait_until() {
+	local seconds=30 end
+	if [ "$1" = -t ]; then
+		seconds=$2
+		shift 2
+	fi
+	end=$((SECONDS + seconds))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "waited $seconds s in vain for: $*"
+		wait_tick
+	done
+}
+
+# elapsed BEGIN: seconds since BEGIN, a value of $EPOCHREALTIME, with one decimal.
+elapsed() {
+	local tenths=$(((${EPOCHREALTIME/./} - ${1/./} + 50000) / 100000))
+	echo "$((tenths / 10)).$((tenths % 10))"
+}
+
+# sha256_of DEV: hash of the content, read past the page cache.
+sha256_of() {
+	dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1
+}
+
+# kmsg_mark, kmsg_has PATTERN: whether the kernel logged PATTERN (extended regular expression) since
+# the last mark, or since the test began.
+kmsg_mark() {
+	echo "<5>lclone-test: begin mark" >/dev/kmsg
+}
+kmsg_has() {
+	dmesg | tac | sed '/lclone-test: begin/q' | grep -E -q -- "$1"
+}
+
+# Between the two boots of a power-cut test (powercut-*.sh):
+# remember KEY VALUE: tells the host, which keeps it; order is kept up to request_power_cut.
+remember() {
+	echo "keep $1 $2" >&3
+}
+# recall KEY: the values remembered under KEY by earlier boots, one a line.
+recall() {
+	awk -F '\t' -v key="$1" '$1 == key { print $2 }' /repo/run/kept
+}
+# request_power_cut: the host kills the machine. Does not return.
+request_power_cut() {
+	echo cut >&3
+	while :; do wait_tick; done
+}
+
+# shellcheck source=tests/guest/lib-devices.sh
+. /repo/tests/guest/lib-devices.sh
+# shellcheck source=tests/guest/lib-lclone.sh
+. /repo/tests/guest/lib-lclone.sh

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs the tests of the tool.  Usage: run.sh [test-FILE.sh[:test_NAME]...]   (default: all)
+# Needs LCLONE and FILL, as the Makefile sets them.  Ends in "N passed, N failed".
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+: "${LCLONE:?}" "${FILL:?}"
+export LCLONE FILL UBSAN_OPTIONS=print_stacktrace=1
+top=$(mktemp -d "${TMPDIR:-/tmp}/lclone-tests.XXXXXX")
+passed=0 failed=0 skipped=0
+
+# Takes away what a test left: mounts first, then loop devices, by its directory only.
+clean_up() {
+	local dir=$1 dev back
+	[ "$(id -u)" -eq 0 ] || return 0
+	awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | tac |
+		while read -r mount; do umount "$mount"; done
+	losetup --list --noheadings --output NAME,BACK-FILE 2>/dev/null |
+		while read -r dev back; do
+			case $back in "$dir"/*) losetup --detach "$dev" ;; esac
+		done
+}
+
+finish() {
+	clean_up "$top"
+	rm -rf "$top"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+run_test() {
+	local file=$1 name=$2 dir="$top/$2" rc
+	mkdir -p "$dir"
+	(
+		set -euo pipefail
+		cd "$dir" || exit 1
+		. "$here/lib.sh"
+		. "$here/$file"
+		"$name"
+	) >"$top/log" 2>&1 </dev/null
+	rc=$?
+	clean_up "$dir"
+	rm -rf "$dir"
+	case $rc in
+	0) passed=$((passed + 1)); echo "ok    $file $name" ;;
+	77) skipped=$((skipped + 1)); echo "skip  $file $name: $(tail -n 1 "$top/log")" ;;
+	*) failed=$((failed + 1)); echo "FAIL  $file $name"; sed 's/^/      /' "$top/log" ;;
+	esac
+}
+
+run_file() {
+	local file=$1 name
+	for name in $(sed -n 's/^\(test_[a-z0-9_]*\)() {.*/\1/p' "$here/$file"); do
+		run_test "$file" "$name"
+	done
+}
+
+if [ $# -eq 0 ]; then
+	set -- "$here"/test-*.sh
+fi
+for what in "$@"; do
+	what=${what##*/}
+	case $what in
+	*:*) run_test "${what%%:*}" "${what#*:}" ;;
+	*) run_file "$what" ;;
+	esac
+done
+[ "$skipped" -eq 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

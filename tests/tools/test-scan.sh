@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# lclone scan: which stores are found, and how often.
+
+test_directory() {
+	mkdir d d/below
+	store d/a.img 16M --origin - --size 1G --name a
+	store d/b.img 16M --origin - --size 2G --name b
+	store d/below/c.img 16M --origin - --size 2G --name c
+	file d/empty.img 16M
+	echo text >d/text
+	expect 0 lclone scan --no-catalog --json d
+	silent
+	json '.stores | map(.name) == ["a", "b"]'
+	json '.stores[0].file == "'"$PWD"'/d/a.img" and .stores[0].device == null'
+	expect 0 lclone scan --no-catalog d d/below
+	prints '^c  *2G  *16M '
+}
+
+test_one_store_with_two_names() {
+	store s.img 16M --origin - --size 1G --name a
+	loop s.img
+	expect 0 lclone scan --no-catalog --json s.img "$dev" .
+	silent
+	json '.stores | length == 1'
+	json '.stores[0].device == "'"$dev"'" and .stores[0].file == "'"$PWD"'/s.img"'
+}
+
+test_all_devices() {
+	store s.img 16M --origin - --size 1G --name findme
+	loop s.img
+	expect 0 lclone scan --no-catalog --json
+	json '.stores | map(select(.name == "findme")) | length == 1'
+}
+
+test_copy_of_a_store() {
+	store a.img 16M
+	cp a.img b.img
+	expect 0 lclone scan --no-catalog --json a.img b.img
+	says 'b.img: warning: holds a copy of the store on .*a.img'
+	json '.stores | length == 1'
+}
+
+test_damaged_stores_are_told() {
+	store a.img 16M
+	store b.img 16M
+	overwrite a.img 0
+	expect 0 lclone scan --no-catalog --json .
+	says 'a.img: warning: has a damaged header'
+	json '.stores | length == 1'
+}
+
+test_missing_path() {
+	store a.img 16M
+	expect 1 lclone scan --no-catalog --json none a.img
+	says '^lclone: none: '
+	json '.stores | length == 1'
+}
+
+test_names_are_made_safe() {
+	store a.img 16M --origin - --size 1G --name a
+	fill a.img 1 1 1 hostile-name >/dev/null
+	expect 0 lclone scan --no-catalog a.img
+	! grep -q $'\033' out || fail "a control character came through"
+	prints '^\?\[2Jx'
+	expect 0 lclone scan --no-catalog --json a.img
+	json '.stores[0].name == "?[2Jx?"'
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A store device with a volatile cache. */
+
+#include <stdlib.h>
+#include "disk.h"
+#include "random.h"
+
+#define SECTOR 512u
+
+static void garbage(u8 *at, u32 blocks)
+{
+	u32 sector;
+
+	for (sector = 0; sector < blocks * LC_BLOCK_SECTORS; sector++) {
+		u64 value = random_u64() | 1ull << 63;
+
+		memcpy(at + (size_t)sector * SECTOR, &value, sizeof(value));
+	}
+}
+
+struct disk *disk_new(struct kunit *test, u32 blocks)
+{
+	struct disk *disk = kunit_kzalloc(test, sizeof(*disk), GFP_KERNEL);
+
+	disk->test = test;
+	disk->blocks = blocks;
+	disk->clock = 1;
+	INIT_LIST_HEAD(&disk->under_way);
+	INIT_LIST_HEAD(&disk->cache);
+	disk->durable = calloc(blocks, LC_BLOCK_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, disk->durable);
+	garbage(disk->durable, blocks);
+	return disk;
+}
+
+static void free_io(struct disk_io *io)
+{
+	list_del_init(&io->link);
+	free(io);
+}
+
+static void free_list(struct list_head *list)
+{
+	while (!list_empty(list))
+		free_io(list_first_entry(list, struct disk_io, link));
+}
+
+void disk_delete(struct disk *disk)
+{
+	free_list(&disk->under_way);
+	free_list(&disk->cache);
+	free(disk->durable);
+	disk->durable = NULL;
+}
+
+void disk_grow(struct disk *disk, u32 blocks)
+{
+	disk->durable = realloc(disk->durable, (size_t)blocks * LC_BLOCK_SIZE);
+	KUNIT_ASSERT_NOT_NULL(disk->test, disk->durable);
+	memset(disk->durable + (size_t)disk->blocks * LC_BLOCK_SIZE, 0,
+	       (size_t)(blocks - disk->blocks) * LC_BLOCK_SIZE);
+	disk->blocks = blocks;
+}
+
+void *disk_medium(struct disk *disk, u32 block)
+{
+	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
+	return disk->durable + (size_t)block * LC_BLOCK_SIZE;
+}
+
+/* Whether the operation that begins now fails. */
+static bool fails(struct disk *disk, enum disk_kind kind)
+{
+	disk->count[kind]++;
+	return disk->dead || (disk->fail_in[kind] && !--disk->fail_in[kind]);
+}
+
+/* Whether the power goes while a write or flush is under way. */
+static bool cut(struct disk *disk)
+{
+	if (disk->cut_in && !--disk->cut_in)
+		disk->dead = true;
+	return disk->dead;
+}
+
+int disk_read(struct disk *disk, u32 block, void *page)
+{
+	struct disk_io *io;
+
+	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
+	if (fails(disk, DISK_READ) || (disk->bad_block && block == disk->bad_block))
+		return -EIO;
+	memcpy(page, disk_medium(disk, block), LC_BLOCK_SIZE);
+	list_for_each_entry(io, &disk->cache, link)
+		if (io->block == block)
+			memcpy(page, io->page, LC_BLOCK_SIZE);
+	return 0;
+}
+
+struct disk_io *disk_submit(struct disk *disk, u32 block, const void *page,
+			    bool fua)
+{
+	struct disk_io *io = malloc(sizeof(*io));
+
+	KUNIT_ASSERT_NOT_NULL(disk->test, io);
+	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
+	io->block = block;
+	io->fua = fua;
+	io->completed = 0;
+	memcpy(io->page, page, LC_BLOCK_SIZE);
+	INIT_LIST_HEAD(&io->link);
+	list_add_tail(&io->link, &disk->under_way);
+	return io;
+}
+
+/* What the cache has for @block is older than what is persistent now. */
+static void forget(struct disk *disk, u32 block)
+{
+	struct disk_io *io, *next;
+
+	list_for_each_entry_safe(io, next, &disk->cache, link)
+		if (io->block == block)
+			free_io(io);
+}
+
+int disk_complete(struct disk *disk, struct disk_io *io)
+{
+	if (disk->dead || cut(disk))
+		return -EIO;	/* it stays under way, for the crash */
+	if (fails(disk, DISK_WRITE)) {
+		free_io(io);
+		return -EIO;
+	}
+	io->completed = ++disk->clock;
+	if (!io->fua) {
+		list_move_tail(&io->link, &disk->cache);
+		return 0;
+	}
+	forget(disk, io->block);
+	memcpy(disk_medium(disk, io->block), io->page, LC_BLOCK_SIZE);
+	free_io(io);
+	return 0;
+}
+
+int disk_write(struct disk *disk, u32 block, const void *page, bool fua)
+{
+	return disk_complete(disk, disk_submit(disk, block, page, fua));
+}
+
+u64 disk_flush_begin(struct disk *disk)
+{
+	return ++disk->clock;
+}
+
+int disk_flush_end(struct disk *disk, u64 begun)
+{
+	struct disk_io *io, *next;
+	bool lost;
+
+	if (disk->dead || cut(disk))
+		return -EIO;
+	/* A device whose flush fails may have lost what it should have kept. */
+	lost = fails(disk, DISK_FLUSH);
+	list_for_each_entry_safe(io, next, &disk->cache, link) {
+		if (io->completed > begun)
+			continue;
+		if (!lost)
+			memcpy(disk_medium(disk, io->block), io->page,
+			       LC_BLOCK_SIZE);
+		free_io(io);
+	}
+	return lost ? -EIO : 0;
+}
+
+int disk_flush(struct disk *disk)
+{
+	return disk_flush_end(disk, disk_flush_begin(disk));
+}
+
+void disk_discard(struct disk *disk, u32 block, u32 count)
+{
+	while (count--) {
+		forget(disk, block);
+		garbage(disk_medium(disk, block++), 1);
+	}
+}
+
+void disk_cut(struct disk *disk)
+{
+	disk->dead = true;
+}
+
+/* Kept, dropped or torn. */
+static void survive(struct disk *disk, struct disk_io *io, u32 keep, u32 tear)
+{
+	u8 *medium = disk_medium(disk, io->block);
+	u32 sector;
+
+	if (random_chance(tear)) {
+		for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
+			if (random_chance(50))
+				memcpy(medium + sector * SECTOR,
+				       io->page + sector * SECTOR, SECTOR);
+	} else if (random_chance(keep)) {
+		memcpy(medium, io->page, LC_BLOCK_SIZE);
+	}
+	free_io(io);
+}
+
+void disk_power_on(struct disk *disk)
+{
+	static const u32 keep_percent[] = { 0, 10, 50, 90, 100 };
+	u32 keep = keep_percent[random_below(5)];
+	u32 tear = random_chance(50) ? random_below(50) : 0;
+
+	while (!list_empty(&disk->cache))
+		survive(disk, list_first_entry(&disk->cache, struct disk_io, link),
+			keep, tear);
+	while (!list_empty(&disk->under_way))
+		survive(disk, list_first_entry(&disk->under_way, struct disk_io,
+					       link), keep, tear);
+	disk->dead = false;
+	disk->cut_in = 0;
+}

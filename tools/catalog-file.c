@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The catalog as a file: JSON of the form
+ *
+ *	{ "version": 1,
+ *	  "templates": [ { "name", "uuid", "kind": "device"|"file", "path",
+ *			   "size_bytes", "quick_sha256", "sha256"|null,
+ *			   "converted_from"|null, "was_writable" } ],
+ *	  "clones": [ { "name", "uuid", "store_uuid",
+ *			"store_kind": "device"|"dir"|"vg", "store_path",
+ *			"vg"|null, "lv"|null, "template"|null,
+ *			"template_uuid"|null, "error_if_no_space" } ] }
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+#include "catalog-internal.h"
+#include "output.h"
+
+#define VERSION		1
+#define HEX_BYTES	(2 * LC_FINGERPRINT_BYTES + 1)
+
+const char *catalog_directory(void)
+{
+	const char *directory = getenv("LCLONE_STATE_DIR");
+
+	return directory && *directory ? directory : "/var/lib/lclone";
+}
+
+static char *state_path(const char *file)
+{
+	return print_string("%s/%s", catalog_directory(), file);
+}
+
+/* --- reading --- */
+
+/* A document that is not what we wrote; @bad is set, and nothing crashes. */
+struct parser {
+	bool bad;
+};
+
+static struct json_object *member(struct parser *parser,
+				  struct json_object *object, const char *key,
+				  enum json_type type)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) ||
+	    !json_object_is_type(value, type)) {
+		parser->bad = true;
+		return NULL;
+	}
+	return value;
+}
+
+/* A copy of a string, "" when there is none. */
+static char *get_text(struct parser *parser, struct json_object *object,
+		      const char *key)
+{
+	struct json_object *value = member(parser, object, key, json_type_string);
+
+	return must_strdup(value ? json_object_get_string(value) : "");
+}
+
+/* The same, but NULL where the document says null. */
+static char *get_optional(struct parser *parser, struct json_object *object,
+			  const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) || !value)
+		return NULL;
+	return get_text(parser, object, key);
+}
+
+static void get_uuid(struct parser *parser, struct json_object *object,
+		     const char *key, u8 *uuid)
+{
+	char *text = get_optional(parser, object, key);
+
+	memset(uuid, 0, LC_UUID_BYTES);
+	if (text && uuid_parse(text, uuid))
+		parser->bad = true;
+	free(text);
+}
+
+/* Returns whether there was one. */
+static bool get_sum(struct parser *parser, struct json_object *object,
+		    const char *key, u8 *sum)
+{
+	char *text = get_optional(parser, object, key);
+	unsigned int i, byte;
+
+	memset(sum, 0, LC_FINGERPRINT_BYTES);
+	if (!text)
+		return false;
+	if (strlen(text) != HEX_BYTES - 1)
+		parser->bad = true;
+	for (i = 0; !parser->bad && i < LC_FINGERPRINT_BYTES; i++) {
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			parser->bad = true;
+		else
+			sum[i] = (u8)byte;
+	}
+	free(text);
+	return !parser->bad;
+}
+
+static bool get_bool(struct parser *parser, struct json_object *object,
+		     const char *key)
+{
+	return json_object_get_boolean(member(parser, object, key,
+					      json_type_boolean));
+}
+
+static void read_template(struct parser *parser, struct json_object *object,
+			  struct catalog *catalog)
+{
+	struct template t = { 0 };
+	char *kind = get_text(parser, object, "kind");
+
+	t.is_file = !strcmp(kind, "file");
+	free(kind);
+	t.name = get_text(parser, object, "name");
+	get_uuid(parser, object, "uuid", t.uuid);
+	t.path = get_text(parser, object, "path");
+	t.size_bytes = json_object_get_uint64(member(parser, object, "size_bytes",
+						     json_type_int));
+	get_sum(parser, object, "quick_sha256", t.quick);
+	t.has_full = get_sum(parser, object, "sha256", t.full);
+	t.converted_from = get_optional(parser, object, "converted_from");
+	t.was_writable = get_bool(parser, object, "was_writable");
+	catalog_add_template(catalog, &t);
+	if (!name_valid(t.name))
+		parser->bad = true;
+}
+
+static void read_clone(struct parser *parser, struct json_object *object,
+		       struct catalog *catalog)
+{
+	struct clone c = { 0 };
+	char *kind = get_text(parser, object, "store_kind");
+
+	while (c.kind < STORE_KIND_VG && strcmp(kind, store_kind_name(c.kind)))
+		c.kind++;
+	free(kind);
+	c.name = get_text(parser, object, "name");
+	get_uuid(parser, object, "uuid", c.uuid);
+	get_uuid(parser, object, "store_uuid", c.store_uuid);
+	c.store_path = get_text(parser, object, "store_path");
+	c.vg = get_optional(parser, object, "vg");
+	c.lv = get_optional(parser, object, "lv");
+	c.template_name = get_optional(parser, object, "template");
+	get_uuid(parser, object, "template_uuid", c.template_uuid);
+	c.error_if_no_space = get_bool(parser, object, "error_if_no_space");
+	catalog_add_clone(catalog, &c);
+	if (!name_valid(c.name) || (c.kind == STORE_KIND_VG && (!c.vg || !c.lv)))
+		parser->bad = true;
+}
+
+static void read_list(struct parser *parser, struct json_object *document,
+		      const char *key, struct catalog *catalog,
+		      void (*read_one)(struct parser *parser,
+				       struct json_object *object,
+				       struct catalog *catalog))
+{
+	struct json_object *list = member(parser, document, key, json_type_array);
+	size_t i;
+
+	for (i = 0; list && i < json_object_array_length(list); i++)
+		read_one(parser, json_object_array_get_idx(list, i), catalog);
+}
+
+static int load(struct catalog *catalog)
+{
+	struct parser parser = { false };
+	struct json_object *document;
+	char *path = state_path("catalog.json");
+	int error = 0;
+
+	if (access(path, F_OK)) {
+		if (errno != ENOENT) {
+			error = -errno;
+			report_errno(path, error, "cannot be read");
+		}
+		free(path);
+		return error;
+	}
+	document = json_object_from_file(path);
+	if (!document ||
+	    json_object_get_int(member(&parser, document, "version",
+				       json_type_int)) != VERSION) {
+		parser.bad = true;
+	} else {
+		read_list(&parser, document, "templates", catalog, read_template);
+		read_list(&parser, document, "clones", catalog, read_clone);
+	}
+	json_object_put(document);
+	if (parser.bad) {
+		report_error(path, "this is no catalog of this version");
+		report_hint("move it away and run 'lclone scan', which makes a new one from the stores");
+		error = -EINVAL;
+	}
+	free(path);
+	return error;
+}
+
+/* --- writing --- */
+
+static struct json_object *write_template(const struct template *t)
+{
+	struct json_object *object = json_object_new_object();
+	char hex[HEX_BYTES];
+
+	json_add_string(object, "name", t->name);
+	json_add_uuid(object, "uuid", t->uuid);
+	json_add_string(object, "kind", t->is_file ? "file" : "device");
+	json_add_string(object, "path", t->path);
+	json_add_number(object, "size_bytes", t->size_bytes);
+	json_add_string(object, "quick_sha256",
+			print_hex(t->quick, LC_FINGERPRINT_BYTES, hex));
+	json_add_string(object, "sha256", t->has_full ?
+			print_hex(t->full, LC_FINGERPRINT_BYTES, hex) : NULL);
+	json_add_string(object, "converted_from", t->converted_from);
+	json_add_bool(object, "was_writable", t->was_writable);
+	return object;
+}
+
+static struct json_object *write_clone(const struct clone *c)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", c->name);
+	json_add_uuid(object, "uuid", c->uuid);
+	json_add_uuid(object, "store_uuid", c->store_uuid);
+	json_add_string(object, "store_kind", store_kind_name(c->kind));
+	json_add_string(object, "store_path", c->store_path);
+	json_add_string(object, "vg", c->vg);
+	json_add_string(object, "lv", c->lv);
+	json_add_string(object, "template", c->template_name);
+	json_add_uuid(object, "template_uuid", c->template_uuid);
+	json_add_bool(object, "error_if_no_space", c->error_if_no_space);
+	return object;
+}
+
+static struct json_object *write_document(const struct catalog *catalog)
+{
+	struct json_object *document = json_object_new_object();
+	struct json_object *templates = json_object_new_array();
+	struct json_object *clones = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < catalog->template_count; i++)
+		json_object_array_add(templates,
+				      write_template(&catalog->templates[i]));
+	for (i = 0; i < catalog->clone_count; i++)
+		json_object_array_add(clones, write_clone(&catalog->clones[i]));
+	json_add_number(document, "version", VERSION);
+	json_object_object_add(document, "templates", templates);
+	json_object_object_add(document, "clones", clones);
+	return document;
+}
+
+static int sync_directory(void)
+{
+	int fd = open(catalog_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* All of @text into a new file, durably. */
+static int write_file(const char *path, const char *text)
+{
+	size_t bytes = strlen(text), done = 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int error = 0;
+	ssize_t wrote;
+
+	if (fd < 0)
+		return -errno;
+	while (!error && done < bytes) {
+		wrote = write(fd, text + done, bytes - done);
+		if (wrote > 0)
+			done += (size_t)wrote;
+		else if (errno != EINTR)
+			error = -errno;
+	}
+	if (!error && fsync(fd))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int catalog_save(const struct catalog *catalog)
+{
+	struct json_object *document = write_document(catalog);
+	char *path = state_path("catalog.json");
+	char *new = state_path("catalog.json.new");
+	int error;
+
+	error = write_file(new, json_object_to_json_string_ext(document,
+						JSON_C_TO_STRING_PRETTY));
+	if (!error && rename(new, path))
+		error = -errno;
+	if (!error)
+		error = sync_directory();
+	if (error) {
+		report_errno(path, error, "cannot be written");
+		unlink(new);
+	}
+	json_object_put(document);
+	free(new);
+	free(path);
+	return error;
+}
+
+/* --- the lock --- */
+
+/* The state directory, with those above it. */
+static int make_directory(void)
+{
+	char *path = must_strdup(catalog_directory());
+	char *slash = path;
+	int error = 0;
+
+	do {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, slash ? 0755 : 0700) && errno != EEXIST)
+			error = -errno;
+		if (slash)
+			*slash = '/';
+	} while (slash && !error);
+	if (error) {
+		report_errno(path, error, "cannot be made");
+		report_hint("run this as root, or set LCLONE_STATE_DIR to a directory of your own");
+	}
+	free(path);
+	return error;
+}
+
+static int take_lock(struct catalog *catalog)
+{
+	char *path = state_path("lock");
+	int error = make_directory();
+
+	if (!error) {
+		catalog->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (catalog->lock < 0)
+			error = -errno;
+		while (!error && flock(catalog->lock, LOCK_EX))
+			if (errno != EINTR)
+				error = -errno;
+		if (error)
+			report_errno(path, error, "cannot be locked");
+	}
+	free(path);
+	return error;
+}
+
+int catalog_open(struct catalog *catalog, enum catalog_access access)
+{
+	int error = 0;
+
+	memset(catalog, 0, sizeof(*catalog));
+	catalog->lock = -1;
+	if (access == CATALOG_CHANGE)
+		error = take_lock(catalog);
+	if (!error)
+		error = load(catalog);
+	if (error)
+		catalog_close(catalog);
+	return error;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+	catalog_free(catalog);
+	if (catalog->lock >= 0)
+		close(catalog->lock);
+	memset(catalog, 0, sizeof(*catalog));
+	catalog->lock = -1;
+}

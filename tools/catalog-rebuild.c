@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Making the catalog agree with what the stores say of themselves. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+#include "catalog.h"
+#include "lvm.h"
+#include "origin.h"
+#include "output.h"
+#include "probe.h"
+#include "scan.h"
+#include "table.h"
+
+static bool clone_name_taken(const struct catalog *catalog, const char *name)
+{
+	return catalog_clone(catalog, name);
+}
+
+static bool template_name_taken(const struct catalog *catalog, const char *name)
+{
+	return catalog_template(catalog, name);
+}
+
+/*
+ * The name that a store gives, if it is one and is free; else one that is, made
+ * with the first digits of @uuid.  To be freed.
+ */
+static char *free_name(const struct catalog *catalog, const char *name,
+		       const u8 *uuid,
+		       bool (*taken)(const struct catalog *, const char *))
+{
+	char hex[9], *other;
+
+	if (name_valid(name) && !taken(catalog, name))
+		return must_strdup(name);
+	print_hex(uuid, 4, hex);
+	if (!name_valid(name))
+		return print_string("unnamed-%s", hex);
+	other = print_string("%.50s-%s", name, hex);
+	report_warning(name, "this name is taken by another; this one is called %s",
+		       other);
+	return other;
+}
+
+/* Where a store was found: as a file, as a volume of ours, or as a device. */
+static void note_place(const struct found_store *found, struct clone *clone)
+{
+	free(clone->store_path);
+	free(clone->vg);
+	free(clone->lv);
+	clone->vg = NULL;
+	clone->lv = NULL;
+	if (found->file) {
+		clone->kind = STORE_KIND_DIR;
+		clone->store_path = origin_stable_path(found->file);
+	} else if (lvm_is_ours(found->device, &clone->vg, &clone->lv)) {
+		clone->kind = STORE_KIND_VG;
+		clone->store_path = lvm_path(clone->vg, clone->lv);
+	} else {
+		clone->kind = STORE_KIND_DEVICE;
+		clone->store_path = origin_stable_path(found->device);
+	}
+}
+
+static const char *place_of(const struct found_store *found)
+{
+	return found->file ? found->file : found->device;
+}
+
+/* Whether @found is the place that the catalog knows already. */
+static bool same_place(const struct found_store *found, const struct clone *clone)
+{
+	struct stat a, b;
+
+	if (stat(place_of(found), &a) || stat(clone->store_path, &b))
+		return false;
+	if (S_ISBLK(a.st_mode))
+		return S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/*
+ * Another store of the same clone that comes before it: one that the catalog
+ * has already, or one found earlier.  Or NULL.
+ */
+static const struct found_store *rival(const struct found_stores *found,
+				       size_t i, const struct clone *known)
+{
+	const u8 *uuid = found->store[i].super.clone_uuid;
+	size_t j;
+
+	for (j = 0; j < found->count; j++)
+		if (j != i && !memcmp(found->store[j].super.clone_uuid, uuid,
+				      LC_UUID_BYTES) &&
+		    (j < i || same_place(&found->store[j], known)))
+			return &found->store[j];
+	return NULL;
+}
+
+static void report_rival(const struct clone *clone, const struct found_store *a,
+			 const struct found_store *b)
+{
+	report_warning(clone->name, "%s and %s are both its store; one must be a copy of the other",
+		       place_of(a), place_of(b));
+	report_hint("the catalog has %s; wipe the copy ('wipefs -a' clears a device) or keep it away from this host",
+		    clone->store_path);
+}
+
+static struct clone *new_clone(struct catalog *catalog,
+			       const struct lc_super *super)
+{
+	struct clone clone = { 0 };
+
+	clone.name = free_name(catalog, super->clone_name, super->clone_uuid,
+			       clone_name_taken);
+	if (name_valid(super->origin_name))
+		clone.template_name = must_strdup(super->origin_name);
+	memcpy(clone.uuid, super->clone_uuid, LC_UUID_BYTES);
+	memcpy(clone.template_uuid, super->origin_uuid, LC_UUID_BYTES);
+	return catalog_add_clone(catalog, &clone);
+}
+
+static void take_clone(struct catalog *catalog, const struct found_stores *found,
+		       size_t i)
+{
+	const struct found_store *store = &found->store[i];
+	const struct lc_super *super = &store->super;
+	struct clone *known = catalog_clone_by_uuid(catalog, super->clone_uuid);
+	const struct found_store *other;
+
+	if (super->state != LC_STORE_WRITABLE)
+		return;
+	if (known && same_place(store, known) &&
+	    !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES))
+		return;
+	other = known ? rival(found, i, known) : NULL;
+	if (other) {
+		report_rival(known, other, store);
+		return;
+	}
+	if (!known)
+		known = new_clone(catalog, super);
+	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+	note_place(store, known);
+}
+
+static bool was_found(const struct found_stores *found, const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++)
+		if (!memcmp(found->store[i].super.clone_uuid, clone->uuid,
+			    LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+/* A file that no loop device shows, or a volume that is not active, is no loss. */
+static bool still_there(const struct clone *clone)
+{
+	if (clone->kind == STORE_KIND_DIR)
+		return !access(clone->store_path, F_OK);
+	return clone->kind == STORE_KIND_VG && lvm_exists(clone->vg, clone->lv);
+}
+
+static void drop_lost_clones(struct catalog *catalog,
+			     const struct found_stores *found)
+{
+	size_t i = 0;
+
+	while (i < catalog->clone_count) {
+		struct clone *clone = &catalog->clones[i];
+
+		if (was_found(found, clone) || still_there(clone)) {
+			i++;
+			continue;
+		}
+		report_warning(clone->name, "its store %s was not found; the catalog forgets it",
+			       clone->store_path);
+		catalog_drop_clone(catalog, clone);
+	}
+}
+
+static bool template_known(const struct catalog *catalog, const u8 *uuid)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->template_count; i++)
+		if (!memcmp(catalog->templates[i].uuid, uuid, LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+static void take_template(struct catalog *catalog,
+			  const struct found_store *found)
+{
+	const struct lc_super *super = &found->super;
+	struct template template = { 0 };
+	struct stat st;
+
+	if (lc_uuid_is_null(super->origin_uuid) ||
+	    template_known(catalog, super->origin_uuid))
+		return;
+	template.name = free_name(catalog, super->origin_name,
+				  super->origin_uuid, template_name_taken);
+	memcpy(template.uuid, super->origin_uuid, LC_UUID_BYTES);
+	template.path = must_strdup(super->origin_path);
+	template.is_file = !stat(template.path, &st) && S_ISREG(st.st_mode);
+	template.size_bytes = super->origin_sectors * 512;
+	memcpy(template.quick, super->fingerprint, LC_FINGERPRINT_BYTES);
+	if (access(template.path, F_OK))
+		report_warning(template.name, "its origin %s cannot be found",
+			       template.path);
+	else if (origin_matches(place_of(found), super, template.path))
+		report_warning(template.name, "what is at %s now is not its origin",
+			       template.path);
+	catalog_add_template(catalog, &template);
+}
+
+static bool template_used(const struct catalog *catalog,
+			  const struct template *template)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->clone_count; i++)
+		if (!memcmp(catalog->clones[i].template_uuid, template->uuid,
+			    LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+static void drop_lost_templates(struct catalog *catalog)
+{
+	size_t i = 0;
+
+	while (i < catalog->template_count) {
+		struct template *template = &catalog->templates[i];
+
+		if (!access(template->path, F_OK) ||
+		    template_used(catalog, template)) {
+			i++;
+			continue;
+		}
+		report_warning(template->name, "its origin %s is gone and no clone needs it; the catalog forgets it",
+			       template->path);
+		catalog_drop_template(catalog, template);
+	}
+}
+
+int catalog_rebuild(const struct found_stores *found, bool whole)
+{
+	struct catalog catalog;
+	int error = catalog_open(&catalog, CATALOG_CHANGE);
+	size_t i;
+
+	if (error)
+		return error;
+	for (i = 0; i < found->count; i++) {
+		take_clone(&catalog, found, i);
+		take_template(&catalog, &found->store[i]);
+	}
+	if (whole) {
+		drop_lost_clones(&catalog, found);
+		drop_lost_templates(&catalog);
+	}
+	error = catalog_save(&catalog);
+	catalog_close(&catalog);
+	return error;
+}

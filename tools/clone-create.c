@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Making a clone: its store, its device, its entry in the catalog. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "clone.h"
+#include "clone-store.h"
+#include "dm.h"
+#include "lvm.h"
+#include "output.h"
+
+static int check_name(const struct catalog *catalog, const char *name)
+{
+	if (name_check(name))
+		return -EINVAL;
+	if (catalog_clone(catalog, name)) {
+		report_error(name, "there is a clone of this name");
+		report_hint("choose another name, or remove that one with 'lclone remove %s'",
+			    name);
+		return -EEXIST;
+	}
+	if (dm_name_taken(name)) {
+		report_error(name, "there is a device /dev/mapper/%s", name);
+		report_hint("choose another name");
+		return -EEXIST;
+	}
+	return 0;
+}
+
+static bool same_device(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return !stat(a, &sa) && !stat(b, &sb) && S_ISBLK(sa.st_mode) &&
+	       S_ISBLK(sb.st_mode) && sa.st_rdev == sb.st_rdev;
+}
+
+/* Not even --force takes the store of a clone that we know. */
+static int check_device(const struct catalog *catalog, const char *device)
+{
+	struct stat st;
+	size_t i;
+
+	if (!stat(device, &st) && !S_ISBLK(st.st_mode)) {
+		report_error(device, "is not a block device");
+		report_hint("--dir DIR puts the store into a file");
+		return -ENOTBLK;
+	}
+	for (i = 0; i < catalog->clone_count; i++) {
+		const struct clone *other = &catalog->clones[i];
+
+		if (!same_device(device, other->store_path))
+			continue;
+		report_error(device, "is the store of clone %s", other->name);
+		report_hint("choose another device, or remove that clone with 'lclone remove %s'",
+			    other->name);
+		return -EBUSY;
+	}
+	for (i = 0; i < catalog->template_count; i++) {
+		if (!same_device(device, catalog->templates[i].path))
+			continue;
+		report_error(device, "is the origin of template %s",
+			     catalog->templates[i].name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Fills in all but the uuids, which format will make. */
+static int compose(const struct clone_request *request, struct clone *clone)
+{
+	char *directory;
+	int error = 0;
+
+	memset(clone, 0, sizeof(*clone));
+	clone->kind = request->kind;
+	switch (request->kind) {
+	case STORE_KIND_DIR:
+		directory = realpath(request->place, NULL);
+		if (!directory) {
+			error = -errno;
+			report_errno(request->place, error, "no directory to put a store in");
+			return error;
+		}
+		clone->store_path = print_string("%s/%s.lclone", directory,
+						 request->name);
+		free(directory);
+		break;
+	case STORE_KIND_VG:
+		clone->vg = must_strdup(request->place);
+		clone->lv = must_strdup(request->name);
+		clone->store_path = lvm_path(clone->vg, clone->lv);
+		break;
+	default:
+		clone->store_path = origin_stable_path(request->place);
+		break;
+	}
+	clone->name = must_strdup(request->name);
+	clone->template_name = must_strdup(request->template->name);
+	memcpy(clone->template_uuid, request->template->uuid, LC_UUID_BYTES);
+	clone->error_if_no_space = request->error_if_no_space;
+	return 0;
+}
+
+static void drop_composed(struct clone *clone)
+{
+	free(clone->name);
+	free(clone->store_path);
+	free(clone->vg);
+	free(clone->lv);
+	free(clone->template_name);
+}
+
+static int check_template(const struct template *template,
+			  const struct origin *origin)
+{
+	if (origin->bytes == template->size_bytes &&
+	    !memcmp(origin->quick, template->quick, LC_FINGERPRINT_BYTES))
+		return 0;
+	report_error(template->name, "its origin %s is not what it was when it was registered",
+		     template->path);
+	report_hint("'lclone template verify %s' compares all of it; add it under another name if the change was meant",
+		    template->name);
+	return -ESTALE;
+}
+
+static int format(const struct clone_request *request,
+		  const struct origin *origin, struct clone *clone,
+		  struct format_result *result)
+{
+	const struct format_request format_request = {
+		.store_path = clone->store_path,
+		.origin_path = request->template->path,
+		.clone_bytes = request->clone_bytes,
+		.clone_name = request->name,
+		.template_name = request->template->name,
+		.template_uuid = request->template->uuid,
+		.fingerprint = origin->quick,
+		/* What we made ourselves holds at most an earlier life's traces. */
+		.force = request->force || request->kind != STORE_KIND_DEVICE,
+	};
+	int error = format_store(&format_request, result);
+
+	if (error)
+		return error;
+	memcpy(clone->uuid, result->clone_uuid, LC_UUID_BYTES);
+	memcpy(clone->store_uuid, result->store_uuid, LC_UUID_BYTES);
+	return 0;
+}
+
+static u64 wanted_store_bytes(const struct clone_request *request,
+			      const struct origin *origin)
+{
+	u64 clone_bytes = request->clone_bytes ? request->clone_bytes :
+						 origin->bytes;
+	u64 bytes = request->store_bytes ? request->store_bytes :
+					   store_bytes_for(clone_bytes);
+
+	return bytes - bytes % LC_BLOCK_SIZE;
+}
+
+/* Enters it and brings it up; @clone belongs to the catalog afterwards. */
+static int enter(struct catalog *catalog, struct origins *origins,
+		 const struct clone_request *request, struct clone *clone)
+{
+	struct clone *entered;
+	int error = 0;
+
+	if (request->activate)
+		error = clone_activate(catalog, clone, origins, false);
+	if (error)
+		return error;
+	entered = catalog_add_clone(catalog, clone);
+	error = catalog_save(catalog);
+	if (!error)
+		return 0;
+	clone_deactivate(catalog, entered);
+	catalog_forget_clone(catalog, entered);
+	return error;
+}
+
+int clone_create(struct catalog *catalog, struct origins *origins,
+		 const struct clone_request *request,
+		 struct format_result *made)
+{
+	struct format_result result;
+	const struct origin *origin;
+	struct clone clone;
+	int error;
+
+	error = check_name(catalog, request->name);
+	if (!error && request->kind == STORE_KIND_DEVICE)
+		error = check_device(catalog, request->place);
+	if (!error)
+		error = origins_look(origins, request->template->path, true,
+				     &origin);
+	if (!error)
+		error = check_template(request->template, origin);
+	if (!error)
+		error = compose(request, &clone);
+	if (error)
+		return error;
+
+	error = clone_store_make(&clone, wanted_store_bytes(request, origin));
+	if (error)
+		goto drop;
+	error = format(request, origin, &clone, &result);
+	if (error) {
+		/* A device of the user's that was refused keeps what it holds. */
+		if (clone.kind != STORE_KIND_DEVICE)
+			clone_store_unmake(&clone);
+		goto drop;
+	}
+	error = enter(catalog, origins, request, &clone);
+	if (error) {
+		clone_store_unmake(&clone);
+		goto drop;
+	}
+	if (made)
+		*made = result;
+	return 0;
+drop:
+	drop_composed(&clone);
+	return error;
+}

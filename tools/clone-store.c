@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Where the store of a clone lies: making, finding and removing it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+#include "clone-store.h"
+#include "loop.h"
+#include "lvm.h"
+#include "output.h"
+#include "probe.h"
+
+#define ZERO_CHUNK_BYTES	(1u << 20)
+
+u64 store_bytes_for(u64 clone_bytes)
+{
+	u64 blocks = DIV_ROUND_UP(clone_bytes, (u64)LC_BLOCK_SIZE);
+	/* Pages are written anew before the old ones are freed: room for two. */
+	u64 pages = 2 * (DIV_ROUND_UP(blocks, (u64)LC_LEAF_ENTRIES) * 129 / 128 +
+			 LC_MAX_HEIGHT);
+	u64 wanted = blocks + pages;
+	u64 total = wanted + LC_STORE_BLOCKS_MIN;
+	struct lc_layout layout;
+
+	/* The fixed parts grow with the store, but by far less than it does. */
+	while (total < LC_STORE_BLOCKS_MAX &&
+	       !lc_layout_new(total * LC_BLOCK_SECTORS, &layout) &&
+	       layout.data_end - layout.data_start < wanted)
+		total += wanted - (layout.data_end - layout.data_start);
+	return min_t(u64, total, LC_STORE_BLOCKS_MAX) * LC_BLOCK_SIZE;
+}
+
+/* For a filesystem that cannot preallocate: zeros, written out. */
+static int write_zeros(int fd, u64 bytes)
+{
+	void *zeros = must_alloc(ZERO_CHUNK_BYTES);
+	u64 done = 0;
+	int error = 0;
+	ssize_t wrote;
+
+	while (!error && done < bytes) {
+		wrote = pwrite(fd, zeros, min_t(u64, bytes - done, ZERO_CHUNK_BYTES),
+			       (off_t)done);
+		if (wrote > 0)
+			done += (u64)wrote;
+		else if (errno != EINTR)
+			error = -errno;
+	}
+	free(zeros);
+	return error;
+}
+
+/*
+ * A sparse file, but head, journal and metadata reserve have their place on
+ * the disk from the start: a full filesystem is a full store then, which goes
+ * on, and never a failed write of metadata.
+ */
+static int fill_file(const char *path, int fd, u64 bytes)
+{
+	struct lc_layout layout;
+	u64 fixed;
+	int error = 0;
+
+	if (lc_layout_new(bytes / 512, &layout))
+		return 0;	/* too small; format says so in better words */
+	fixed = (u64)layout.data_start * LC_BLOCK_SIZE;
+	if (ftruncate(fd, (off_t)bytes)) {
+		error = -errno;
+	} else if (fallocate(fd, 0, 0, (off_t)fixed)) {
+		error = -errno;
+		if (error == -EOPNOTSUPP)
+			error = write_zeros(fd, fixed);
+	}
+	if (error) {
+		report_errno(path, error, "cannot be made");
+		if (error == -ENOSPC)
+			report_hint("make room, or give --dir on another filesystem");
+		if (error == -EFBIG)
+			report_hint("the filesystem holds no file of this size: give a smaller --store-size");
+	}
+	return error;
+}
+
+static int make_file(const char *path, u64 bytes)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int error;
+
+	if (fd < 0) {
+		error = -errno;
+		report_errno(path, error, "cannot be made");
+		if (error == -EEXIST)
+			report_hint("remove it, or have 'lclone scan %s' take it in",
+				    path);
+		return error;
+	}
+	error = fill_file(path, fd, bytes);
+	close(fd);
+	if (error)
+		unlink(path);
+	return error;
+}
+
+int clone_store_make(const struct clone *clone, u64 bytes)
+{
+	switch (clone->kind) {
+	case STORE_KIND_DIR:
+		return make_file(clone->store_path, bytes);
+	case STORE_KIND_VG:
+		return lvm_create(clone->vg, clone->lv, bytes);
+	default:
+		return 0;
+	}
+}
+
+static int clear_device(const char *path)
+{
+	struct store_file store;
+	int error = store_open(path, STORE_WRITE | STORE_EXCLUSIVE, &store);
+
+	if (!error)
+		error = probe_wipe(&store);
+	store_close(&store);
+	return error;
+}
+
+int clone_store_unmake(const struct clone *clone)
+{
+	int error;
+
+	switch (clone->kind) {
+	case STORE_KIND_DIR:
+		if (!unlink(clone->store_path))
+			return 0;
+		error = -errno;
+		report_errno(clone->store_path, error, "cannot be removed");
+		return error;
+	case STORE_KIND_VG:
+		return lvm_remove(clone->vg, clone->lv);
+	default:
+		return clear_device(clone->store_path);
+	}
+}
+
+static int report_missing(const struct clone *clone)
+{
+	int error = -errno;
+
+	report_errno(clone->name, error, "its store %s cannot be found",
+		     clone->store_path);
+	report_hint("bring the device up; if it has another name now, run 'lclone scan'");
+	return error;
+}
+
+int clone_store_attach(const struct clone *clone, char **device, bool *made)
+{
+	int error = 0;
+
+	*device = NULL;
+	*made = false;
+	if (clone->kind == STORE_KIND_VG)
+		error = lvm_activate(clone->vg, clone->lv);
+	if (error)
+		return error;
+	if (access(clone->store_path, F_OK))
+		return report_missing(clone);
+	if (clone->kind == STORE_KIND_DIR)
+		return loop_attach(clone->store_path, LOOP_STORE, device, made);
+	*device = must_strdup(clone->store_path);
+	return 0;
+}
+
+int clone_store_detach(const struct clone *clone)
+{
+	char *device = NULL;
+	int error = 0;
+
+	if (clone->kind == STORE_KIND_DIR)
+		device = loop_find(clone->store_path, LOOP_STORE);
+	if (device)
+		error = loop_detach(device);
+	free(device);
+	return error;
+}
+
+bool clone_store_exists(const struct clone *clone)
+{
+	return !access(clone->store_path, F_OK);
+}
+
+int clone_store_open(const struct clone *clone, const char *path,
+		     unsigned int flags, struct store_file *store)
+{
+	int error = store_open_load(path, flags, store);
+
+	if (!error && memcmp(store_super(store)->store_uuid, clone->store_uuid,
+			     LC_UUID_BYTES)) {
+		report_error(clone->name, "%s is the store of another clone now",
+			     path);
+		report_hint("run 'lclone scan' to find where its own store is");
+		error = -ESTALE;
+	}
+	if (error)
+		store_close(store);
+	return error;
+}

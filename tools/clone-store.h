@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the store of a clone lies: a device, a file in a directory, a logical
+ * volume.  Functions that return int return 0 or a negative errno, and have
+ * reported what went wrong.
+ */
+#ifndef LCLONE_CLONE_STORE_H
+#define LCLONE_CLONE_STORE_H
+
+#include "catalog.h"
+#include "store-file.h"
+
+/*
+ * The size of a store that holds a clone of @clone_bytes all of whose blocks
+ * were written, with the metadata for it.
+ */
+u64 store_bytes_for(u64 clone_bytes);
+
+/*
+ * Makes the file (sparse, but for what metadata must never be short of) or the
+ * volume, of @bytes; for a device of the user's there is nothing to make.
+ */
+int clone_store_make(const struct clone *clone, u64 bytes);
+
+/*
+ * The opposite: the file or volume is removed, and a device of the user's is
+ * made to be no store any more.
+ */
+int clone_store_unmake(const struct clone *clone);
+
+/*
+ * The block device of the store, brought up if need be; to be freed.  @made
+ * tells whether detaching would undo it.
+ */
+int clone_store_attach(const struct clone *clone, char **device, bool *made);
+int clone_store_detach(const struct clone *clone);
+
+/* Whether what the catalog names is there.  Reports nothing. */
+bool clone_store_exists(const struct clone *clone);
+
+/*
+ * Opens and loads the store at @path; -ESTALE when another store than the
+ * clone's is there.
+ */
+int clone_store_open(const struct clone *clone, const char *path,
+		     unsigned int flags, struct store_file *store);
+
+/* Overwrites all that the store holds with zeros, with a progress line. */
+int clone_store_wipe(const struct clone *clone);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Bringing a clone up and down, and removing it. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include "clone.h"
+#include "clone-store.h"
+#include "describe.h"
+#include "dm.h"
+#include "lvm.h"
+#include "output.h"
+
+/* What the module calls this host in the owner's mark. */
+static void host_name(char name[LC_NAME_BYTES])
+{
+	FILE *file = fopen("/sys/module/dm_lclone/parameters/host_id", "re");
+	struct utsname uts;
+
+	memset(name, 0, LC_NAME_BYTES);
+	if (file) {
+		if (fgets(name, LC_NAME_BYTES, file))
+			name[strcspn(name, "\n")] = '\0';
+		fclose(file);
+	}
+	/* A parameter that was not set reads as "(null)". */
+	if ((!*name || !strcmp(name, "(null)")) && !uname(&uts))
+		snprintf(name, LC_NAME_BYTES, "%.*s", LC_NAME_BYTES - 1,
+			 uts.nodename);
+}
+
+static bool owned_elsewhere(const struct lc_super *super)
+{
+	char here[LC_NAME_BYTES];
+
+	if (!*super->owner_host && !super->owner_epoch &&
+	    lc_uuid_is_null(super->owner_boot))
+		return false;
+	host_name(here);
+	return strncmp(super->owner_host, here, LC_NAME_BYTES);
+}
+
+static int clear_owner(const struct clone *clone, const char *device)
+{
+	struct store_file store;
+	struct lc_super super;
+	int error = clone_store_open(clone, device,
+				     STORE_WRITE | STORE_EXCLUSIVE, &store);
+
+	if (error)
+		return error;
+	super = *store_super(&store);
+	super.generation++;
+	super.owner_epoch = 0;
+	memset(super.owner_boot, 0, sizeof(super.owner_boot));
+	memset(super.owner_host, 0, sizeof(super.owner_host));
+	error = store_write_supers(&store, &super);
+	store_close(&store);
+	return error;
+}
+
+static int check_owner(const struct clone *clone, const char *device,
+		       const struct lc_super *super, bool force)
+{
+	char host[LC_PATH_BYTES];
+
+	if (!owned_elsewhere(super))
+		return 0;
+	if (force)
+		return clear_owner(clone, device);
+	report_error(clone->name, "it is active on host '%s', or was when that host went down",
+		     describe_text(super->owner_host, host));
+	report_hint("deactivate it there; only if that host is certainly down, use 'lclone activate --force %s'",
+		    clone->name);
+	return -EBUSY;
+}
+
+/* The path of the origin: the template's, else what the store says of it. */
+static const char *origin_path_of(const struct catalog *catalog,
+				  const struct clone *clone,
+				  const struct lc_super *super)
+{
+	const struct template *template = catalog_template_of(catalog, clone);
+
+	return template ? template->path : super->origin_path;
+}
+
+/* Finds the origin and compares it; @device is set to its path, or "-". */
+static int need_origin(const struct catalog *catalog, const struct clone *clone,
+		       const struct lc_super *super, struct origins *origins,
+		       const char **device)
+{
+	bool guard = catalog_template_of(catalog, clone);
+	const char *path = origin_path_of(catalog, clone, super);
+	const struct origin *origin;
+	char name[LC_PATH_BYTES];
+	int error;
+
+	*device = "-";
+	if (super->origin_kind == LC_ORIGIN_NONE)
+		return 0;
+	if (!*path) {
+		report_error(clone->name, "neither its store nor the catalog tells where its origin is");
+		report_hint("register the origin again with 'lclone template add'");
+		return -ENOENT;
+	}
+	error = origins_look(origins, path, guard, &origin);
+	if (error)
+		return error;
+	*device = origin->device;
+	if (origin->bytes == super->origin_sectors * 512 &&
+	    !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES))
+		return 0;
+	report_error(clone->name, "%s is not the origin it was made of: its %s", path,
+		     origin->bytes == super->origin_sectors * 512 ?
+		     "content differs" : "size differs");
+	report_hint("a clone over another origin would be garbage; find the origin '%s' that it was made of",
+		    describe_text(super->origin_name, name));
+	return -ESTALE;
+}
+
+/* "MAJOR:MINOR" of a block device, as a table names it; to be freed. */
+static char *device_number(const char *path)
+{
+	struct stat st;
+
+	if (!strcmp(path, "-"))
+		return must_strdup(path);
+	if (stat(path, &st) || !S_ISBLK(st.st_mode)) {
+		report_error(path, "is no block device");
+		return NULL;
+	}
+	return print_string("%u:%u", major(st.st_rdev), minor(st.st_rdev));
+}
+
+/* The target over devices that have been checked. */
+static int make_target(const struct clone *clone, u64 sectors,
+		       const char *origin_path, const char *store_path)
+{
+	char *origin = device_number(origin_path);
+	char *store = device_number(store_path);
+	char *params = NULL;
+	int error = -ENOTBLK;
+
+	if (origin && store) {
+		params = print_string("%s %s 0%s", origin, store,
+				      clone->error_if_no_space ?
+				      " 1 error_if_no_space" : "");
+		error = dm_clone_create(clone->name, clone->uuid, sectors,
+					params);
+	}
+	free(params);
+	free(origin);
+	free(store);
+	return error;
+}
+
+/* All checks that need the store, and then the device. */
+static int make_device(const struct catalog *catalog, const struct clone *clone,
+		       const char *device, struct origins *origins, bool force)
+{
+	struct store_file store;
+	struct lc_super super;
+	const char *origin;
+	int error = clone_store_open(clone, device, STORE_READ, &store);
+
+	if (error)
+		return error;
+	super = *store_super(&store);
+	store_close(&store);
+	error = check_owner(clone, device, &super, force);
+	if (!error)
+		error = need_origin(catalog, clone, &super, origins, &origin);
+	return error ? error : make_target(clone, super.clone_sectors, origin,
+					   device);
+}
+
+/* Lets go of the loop device of the origin, if nothing else uses it. */
+static void release_origin(const struct catalog *catalog,
+			   const struct clone *clone)
+{
+	const struct template *template = catalog_template_of(catalog, clone);
+
+	if (template)
+		origin_down(template->path);
+}
+
+int clone_activate(const struct catalog *catalog, const struct clone *clone,
+		   struct origins *origins, bool force)
+{
+	struct dm_clone active;
+	char *device = NULL;
+	bool made;
+	int error = dm_need_target();
+
+	if (!error)
+		error = dm_clone_find(clone->uuid, &active);
+	if (error)
+		return error;
+	if (active.active) {
+		dm_clone_done(&active);
+		return 0;
+	}
+	if (dm_name_taken(clone->name)) {
+		report_error(clone->name, "another device is called /dev/mapper/%s",
+			     clone->name);
+		report_hint("remove or rename that device ('dmsetup rename')");
+		return -EEXIST;
+	}
+	error = clone_store_attach(clone, &device, &made);
+	if (!error)
+		error = make_device(catalog, clone, device, origins, force);
+	if (error && made)
+		clone_store_detach(clone);
+	free(device);
+	return error;
+}
+
+/* What lies below, once the device is gone. */
+static int detach(const struct catalog *catalog, const struct clone *clone)
+{
+	int error = clone_store_detach(clone);
+
+	release_origin(catalog, clone);
+	return error;
+}
+
+int clone_deactivate(const struct catalog *catalog, const struct clone *clone)
+{
+	struct dm_clone active;
+	int error = dm_clone_find(clone->uuid, &active);
+
+	if (error)
+		return error;
+	if (active.active)
+		error = dm_clone_remove(active.name);
+	dm_clone_done(&active);
+	return error ? error : detach(catalog, clone);
+}
+
+/* Out of the way for its removal: an open device only with force. */
+static int take_down(const struct catalog *catalog, const struct clone *clone,
+		     bool force)
+{
+	struct dm_clone active;
+	int error = dm_clone_find(clone->uuid, &active);
+
+	if (error)
+		return error;
+	if (!active.active || !active.open_count || !force) {
+		dm_clone_done(&active);
+		return clone_deactivate(catalog, clone);
+	}
+	report_warning(clone->name, "it is open; who has it open gets I/O errors from now on");
+	error = dm_clone_force_out(active.name, active.sectors);
+	dm_clone_done(&active);
+	return error ? error : detach(catalog, clone);
+}
+
+/* Though what is at its place cannot be read as its store. */
+static bool surely_made_by_us(const struct clone *clone, int error)
+{
+	char *vg, *lv;
+
+	if (error == -ESTALE || clone->kind == STORE_KIND_DEVICE)
+		return false;
+	if (clone->kind == STORE_KIND_DIR)
+		return true;
+	if (!lvm_is_ours(clone->store_path, &vg, &lv))
+		return false;
+	free(vg);
+	free(lv);
+	return true;
+}
+
+/* The store is removed only when it is this clone's, or when that is forced. */
+static int remove_store(const struct clone *clone, unsigned int flags)
+{
+	struct store_file store;
+	int error;
+
+	if (clone->kind == STORE_KIND_VG)
+		lvm_activate(clone->vg, clone->lv);
+	if (!clone_store_exists(clone)) {
+		report_warning(clone->name, "its store %s is gone already",
+			       clone->store_path);
+		return 0;
+	}
+	error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
+	store_close(&store);
+	if (error && !(flags & CLONE_REMOVE_FORCE)) {
+		report_hint("'lclone remove --force %s' removes the clone without looking at its store",
+			    clone->name);
+		return error;
+	}
+	if (error && !surely_made_by_us(clone, error)) {
+		report_warning(clone->name, "%s is left as it is",
+			       clone->store_path);
+		return 0;
+	}
+	error = flags & CLONE_REMOVE_WIPE ? clone_store_wipe(clone) : 0;
+	return error ? error : clone_store_unmake(clone);
+}
+
+int clone_remove(struct catalog *catalog, struct clone *clone,
+		 unsigned int flags)
+{
+	int error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
+
+	if (!error)
+		error = remove_store(clone, flags);
+	if (error)
+		return error;
+	catalog_drop_clone(catalog, clone);
+	return catalog_save(catalog);
+}

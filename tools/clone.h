@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A clone as a whole: making it, bringing it up and down, removing it.  Each
+ * step that fails undoes those before it.  The catalog is open for changing.
+ *
+ * Functions that return int return 0 or a negative errno, and have reported
+ * what went wrong.
+ */
+#ifndef LCLONE_CLONE_H
+#define LCLONE_CLONE_H
+
+#include "catalog.h"
+#include "format-store.h"
+#include "origin.h"
+
+struct clone_request {
+	const char *name;
+	const struct template *template;
+	enum store_kind kind;
+	const char *place;		/* the device, directory or volume group */
+	u64 store_bytes;		/* 0: what the clone may need; not for a device */
+	u64 clone_bytes;		/* 0: as large as the origin */
+	bool force;			/* over what the device holds */
+	bool error_if_no_space;
+	bool activate;
+};
+
+/*
+ * Makes a clone, and enters it into the catalog, which is saved.  @made may be
+ * NULL.
+ */
+int clone_create(struct catalog *catalog, struct origins *origins,
+		 const struct clone_request *request,
+		 struct format_result *made);
+
+/*
+ * Makes /dev/mapper/NAME of a clone, unless it is there.  @force takes the mark
+ * of another host off the store.
+ */
+int clone_activate(const struct catalog *catalog, const struct clone *clone,
+		   struct origins *origins, bool force);
+
+/* -EBUSY when it is open.  That it is not active is no error. */
+int clone_deactivate(const struct catalog *catalog, const struct clone *clone);
+
+enum clone_remove_flags {
+	CLONE_REMOVE_FORCE = 1,		/* though it is open, though its store is damaged */
+	CLONE_REMOVE_WIPE = 2,		/* overwrite its data first */
+};
+
+/* Deactivates it, removes its store, and saves the catalog without it. */
+int clone_remove(struct catalog *catalog, struct clone *clone,
+		 unsigned int flags);
+
+#endif

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Device-mapper as this tool needs it; no other file includes libdevmapper.h. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <libdevmapper.h>
+#include "command.h"
+#include "dm.h"
+#include "format.h"
+#include "kernel-log.h"
+
+#define TARGET		"lclone"
+#define MODULE		"dm-lclone"
+
+/* What udev's rules are to leave alone: the content is a guest's. */
+#define UDEV_FLAGS	(DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
+			 DM_UDEV_DISABLE_DISK_RULES_FLAG | \
+			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
+
+/* How long a device that is to go may be held by somebody who just looks. */
+#define BUSY_TRIES	20
+#define BUSY_WAIT_NS	50000000l
+
+static const int log_level_error = 3;
+
+/* The last error that libdevmapper told, for want of a better reason. */
+static char last_message[512];
+
+static void keep_message(int level, const char *file, int line, int error,
+			 const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+static void keep_message(int level, const char *file, int line, int error,
+			 const char *format, ...)
+{
+	va_list list;
+
+	(void)file;
+	(void)line;
+	(void)error;
+	if ((level & 7) > log_level_error)
+		return;
+	va_start(list, format);
+	vsnprintf(last_message, sizeof(last_message), format, list);
+	va_end(list);
+}
+
+static void start_library(void)
+{
+	static bool started;
+
+	if (started)
+		return;
+	started = true;
+	dm_log_with_errno_init(keep_message);
+	dm_lib_init();
+}
+
+/* A task for a device called @name, or with @uuid, or for none. */
+static struct dm_task *task_new(int type, const char *name, const char *uuid)
+{
+	struct dm_task *task;
+
+	start_library();
+	last_message[0] = '\0';
+	task = dm_task_create(type);
+	if (!task)
+		return NULL;
+	if ((name && !dm_task_set_name(task, name)) ||
+	    (uuid && !dm_task_set_uuid(task, uuid))) {
+		dm_task_destroy(task);
+		return NULL;
+	}
+	return task;
+}
+
+/* Returns 0 or a negative errno; reports nothing. */
+static int task_run(struct dm_task *task)
+{
+	int error;
+
+	if (dm_task_run(task))
+		return 0;
+	error = dm_task_get_errno(task);
+	return error ? -error : -EIO;
+}
+
+/* Reported once: a list of a hundred clones needs no hundred lines of it. */
+static int no_device_mapper(void)
+{
+	static bool reported;
+
+	if (!reported) {
+		report_error("device-mapper", "cannot be reached: %s",
+			     *last_message ? last_message : "it does not answer");
+		report_hint("load it ('modprobe dm-mod') and run this as root");
+	}
+	reported = true;
+	return -ENXIO;
+}
+
+/* A kernel that has not loaded device-mapper has no devices of it either. */
+static bool device_mapper_loaded(void)
+{
+	return !access("/sys/class/misc/device-mapper", F_OK);
+}
+
+/* The same for a task that ends with an event, which it waits for. */
+static int task_run_udev(struct dm_task *task)
+{
+	uint32_t cookie = 0;
+	int error;
+
+	if (!dm_task_set_cookie(task, &cookie, UDEV_FLAGS))
+		return -EIO;
+	error = task_run(task);
+	dm_udev_wait(cookie);
+	return error;
+}
+
+char *dm_clone_uuid(const uint8_t *clone_uuid, char text[DM_UUID_TEXT_BYTES])
+{
+	strcpy(text, "LCLONE-");
+	print_uuid(clone_uuid, text + strlen(text));
+	return text;
+}
+
+/* The one target of a device, as a STATUS task found it. */
+static void take_target(struct dm_task *task, struct dm_clone *clone)
+{
+	uint64_t start, length;
+	char *type = NULL, *params = NULL;
+
+	dm_get_next_target(task, NULL, &start, &length, &type, &params);
+	if (!type)
+		return;
+	clone->sectors = length;
+	clone->target = must_strdup(type);
+	clone->status = must_strdup(params ? params : "");
+}
+
+int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone)
+{
+	char uuid[DM_UUID_TEXT_BYTES];
+	struct dm_task *task;
+	struct dm_info info;
+	int error = 0;
+
+	memset(clone, 0, sizeof(*clone));
+	if (!device_mapper_loaded())
+		return 0;
+	task = task_new(DM_DEVICE_STATUS, NULL,
+			dm_clone_uuid(clone_uuid, uuid));
+	if (!task)
+		return no_device_mapper();
+	/* A status must not wait for a flush of the target's. */
+	dm_task_no_flush(task);
+	error = task_run(task);
+	if (error == -ENXIO || error == -ENODEV || error == -ENOENT) {
+		error = 0;
+	} else if (error) {
+		error = no_device_mapper();
+	} else if (dm_task_get_info(task, &info) && info.exists) {
+		clone->active = true;
+		clone->name = must_strdup(dm_task_get_name(task));
+		clone->open_count = info.open_count;
+		clone->suspended = info.suspended;
+		clone->read_only = info.read_only;
+		clone->inactive_table = info.inactive_table;
+		take_target(task, clone);
+	}
+	dm_task_destroy(task);
+	return error;
+}
+
+void dm_clone_done(struct dm_clone *clone)
+{
+	free(clone->name);
+	free(clone->target);
+	free(clone->status);
+	memset(clone, 0, sizeof(*clone));
+}
+
+bool dm_name_taken(const char *name)
+{
+	struct dm_task *task;
+	struct dm_info info;
+	bool taken = false;
+
+	if (!device_mapper_loaded())
+		return false;
+	task = task_new(DM_DEVICE_INFO, name, NULL);
+	if (!task)
+		return false;
+	if (!task_run(task) && dm_task_get_info(task, &info))
+		taken = info.exists;
+	dm_task_destroy(task);
+	return taken;
+}
+
+static bool target_known(struct dm_task *task)
+{
+	struct dm_versions *target = dm_task_get_versions(task);
+	struct dm_versions *next;
+
+	for (; target; target = next) {
+		if (!strcmp(target->name, TARGET))
+			return true;
+		next = target->next ?
+			(struct dm_versions *)((char *)target + target->next) :
+			NULL;
+	}
+	return false;
+}
+
+/* 1: the kernel knows the target; 0: it does not; or a negative errno. */
+static int ask_for_target(void)
+{
+	struct dm_task *task = task_new(DM_DEVICE_LIST_VERSIONS, NULL, NULL);
+	int error;
+
+	if (!task)
+		return -ENOMEM;
+	error = task_run(task);
+	if (!error)
+		error = target_known(task);
+	dm_task_destroy(task);
+	return error;
+}
+
+int dm_need_target(void)
+{
+	static const char *const command[] = { "modprobe", MODULE, NULL };
+	static bool known;
+	struct command_result result;
+	int answer;
+
+	if (known)
+		return 0;
+	answer = device_mapper_loaded() ? ask_for_target() : 0;
+	if (!answer) {
+		if (!command_run(command, 0, &result) && result.status)
+			report_error(MODULE, "%s", result.errors);
+		command_done(&result);
+		answer = device_mapper_loaded() ? ask_for_target() : 0;
+	}
+	if (answer < 0)
+		return no_device_mapper();
+	if (!answer) {
+		report_error(MODULE, "the kernel does not have the target '%s'",
+			     TARGET);
+		report_hint("install the module for this kernel ('make install' or the DKMS package), then 'modprobe "
+			    MODULE "'");
+		return -ENOSYS;
+	}
+	known = true;
+	return 0;
+}
+
+/* Reports why a table was refused, in the kernel's own words where it has some. */
+static void report_refusal(const char *name, int error, int log)
+{
+	char *why = kernel_log_why(log);
+
+	if (why)
+		report_error(name, "the kernel refuses it: %s", why);
+	else if (error == -EBUSY)
+		report_error(name, "the kernel refuses it: something it is made of is in use");
+	else
+		report_errno(name, error, "device-mapper cannot make it");
+	if (!why)
+		report_hint("see what the kernel says: 'dmesg | grep lclone'");
+	free(why);
+}
+
+int dm_clone_create(const char *name, const uint8_t *clone_uuid,
+		    uint64_t sectors, const char *params)
+{
+	char uuid[DM_UUID_TEXT_BYTES];
+	int log = kernel_log_open();
+	struct dm_task *task;
+	int error;
+
+	task = task_new(DM_DEVICE_CREATE, name,
+			dm_clone_uuid(clone_uuid, uuid));
+	if (!task || !dm_task_add_target(task, 0, sectors, TARGET, params))
+		error = -ENOMEM;
+	else
+		error = task_run_udev(task);
+	if (error)
+		report_refusal(name, error, log);
+	else
+		free(kernel_log_why(log));
+	if (task)
+		dm_task_destroy(task);
+	return error;
+}
+
+static int remove_once(const char *name, bool deferred)
+{
+	struct dm_task *task = task_new(DM_DEVICE_REMOVE, name, NULL);
+	int error;
+
+	if (!task)
+		return -ENOMEM;
+	if (deferred)
+		dm_task_deferred_remove(task);
+	error = task_run_udev(task);
+	dm_task_destroy(task);
+	return error;
+}
+
+int dm_clone_remove(const char *name)
+{
+	const struct timespec pause = { 0, BUSY_WAIT_NS };
+	int tries = BUSY_TRIES;
+	int error;
+
+	while ((error = remove_once(name, false)) == -EBUSY && --tries)
+		nanosleep(&pause, NULL);
+	if (error == -EBUSY) {
+		report_error(name, "it is in use");
+		report_hint("unmount it or stop the guest; 'fuser -v /dev/mapper/%s' and 'lsblk /dev/mapper/%s' tell who has it",
+			    name, name);
+	} else if (error) {
+		report_errno(name, error, "device-mapper cannot remove it");
+	}
+	return error;
+}
+
+/* Puts the error target into the inactive slot. */
+static int load_error_table(const char *name, uint64_t sectors)
+{
+	struct dm_task *task = task_new(DM_DEVICE_RELOAD, name, NULL);
+	int error;
+
+	if (!task || !dm_task_add_target(task, 0, sectors, "error", ""))
+		error = -ENOMEM;
+	else
+		error = task_run(task);
+	if (task)
+		dm_task_destroy(task);
+	return error;
+}
+
+/* Makes it the live one, without waiting for I/O that may never end. */
+static int swap_table(const char *name)
+{
+	struct dm_task *task = task_new(DM_DEVICE_RESUME, name, NULL);
+	int error;
+
+	if (!task)
+		return -ENOMEM;
+	dm_task_no_flush(task);
+	dm_task_skip_lockfs(task);
+	error = task_run_udev(task);
+	dm_task_destroy(task);
+	return error;
+}
+
+int dm_clone_force_out(const char *name, uint64_t sectors)
+{
+	int error = load_error_table(name, sectors);
+
+	if (!error)
+		error = swap_table(name);
+	if (!error)
+		error = remove_once(name, true);
+	if (error)
+		report_errno(name, error, "it cannot be taken away from who has it open");
+	return error;
+}

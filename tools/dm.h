@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Device-mapper as this tool needs it; dm.c alone includes libdevmapper.h.
+ *
+ * Functions that return int return 0 or a negative errno, and have reported
+ * what went wrong unless it says otherwise.
+ */
+#ifndef LCLONE_DM_H
+#define LCLONE_DM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "output.h"
+
+#define DM_UUID_TEXT_BYTES	(sizeof("LCLONE-") + UUID_TEXT_BYTES)
+
+/* Writes device-mapper's uuid of a clone, "LCLONE-" and its uuid, and returns @text. */
+char *dm_clone_uuid(const uint8_t *clone_uuid, char text[DM_UUID_TEXT_BYTES]);
+
+/* A clone as device-mapper has it. */
+struct dm_clone {
+	bool active;		/* all else is unset when it is not */
+	char *name;		/* in /dev/mapper */
+	int open_count;
+	bool suspended;
+	bool read_only;
+	bool inactive_table;	/* a table waits to be resumed */
+	uint64_t sectors;
+	char *target;		/* "lclone", or what was put in its place */
+	char *status;		/* the target's fields, see status-parse.h */
+};
+
+/*
+ * Looks a clone up by its uuid; that there is none is no error.  dm_clone_done()
+ * frees @clone.
+ */
+int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone);
+void dm_clone_done(struct dm_clone *clone);
+
+/* Whether any device of device-mapper has this name.  Reports nothing. */
+bool dm_name_taken(const char *name);
+
+/* Loads the module unless the kernel knows the target, or says what to do. */
+int dm_need_target(void);
+
+/*
+ * Makes /dev/mapper/@name with the table "0 @sectors lclone @params" and waits
+ * for udev, whose rules are told not to look at its content.
+ */
+int dm_clone_create(const char *name, const uint8_t *clone_uuid,
+		    uint64_t sectors, const char *params);
+
+/*
+ * Removes it and waits for udev.  -EBUSY when it is open; for a moment it may
+ * be open by somebody who just looks, so this tries for a second.
+ */
+int dm_clone_remove(const char *name);
+
+/*
+ * For a device that is open: fails all its I/O from now on, so that it lets go
+ * of what is below, and has it vanish when it is closed.
+ */
+int dm_clone_force_out(const char *name, uint64_t sectors);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Writing an empty store. */
+#ifndef LCLONE_FORMAT_STORE_H
+#define LCLONE_FORMAT_STORE_H
+
+#include "core/super.h"
+
+struct format_request {
+	const char *store_path;		/* a block device, or a file of its full size */
+	const char *origin_path;	/* NULL: none */
+	u64 clone_bytes;		/* 0: as large as the origin */
+	const char *clone_name;		/* or NULL */
+	const char *template_name;	/* or NULL */
+	const u8 *template_uuid;	/* or NULL */
+	const u8 *fingerprint;		/* quick; NULL: read from the origin */
+	bool force;			/* over what the device holds */
+};
+
+struct format_result {
+	u8 store_uuid[LC_UUID_BYTES];
+	u8 clone_uuid[LC_UUID_BYTES];
+	u64 store_bytes;
+	u64 clone_bytes;
+	u64 origin_bytes;		/* 0: none */
+	u64 written_bytes;
+};
+
+/*
+ * Checks all that can be checked (content, use, stacking, sector sizes, sizes)
+ * and writes the store durably.  Returns 0 or a negative errno; what is wrong
+ * has been reported, and nothing was written unless it was the writing that
+ * failed.  @result may be NULL.
+ */
+int format_store(const struct format_request *request,
+		 struct format_result *result);
+
+#endif

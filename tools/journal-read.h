@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Reading the journal of an inactive store. */
+#ifndef LCLONE_JOURNAL_READ_H
+#define LCLONE_JOURNAL_READ_H
+
+#include "overlay.h"
+#include "store-file.h"
+
+struct journal_contents {
+	struct overlay overlay;		/* what the whole groups say */
+	u64 groups;			/* whole groups from the replay point on */
+	u64 blocks;			/* blocks of them */
+	const char *damage;		/* NULL, or what is wrong */
+	u32 damage_block;		/* store block where it is */
+};
+
+/*
+ * Reads all whole groups from the replay point of @super on, as an activation
+ * would replay them.  Damage is no error: @contents holds what lies before it.
+ * Returns 0 or a negative errno of reading; reports nothing.
+ */
+int journal_read(const struct store_file *store, const struct lc_super *super,
+		 struct journal_contents *contents);
+void journal_free(struct journal_contents *contents);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Origins: finding them again, keeping writers out, and bringing them up.
+ * Functions that return int return 0 or a negative errno, and have reported
+ * what went wrong.
+ */
+#ifndef LCLONE_ORIGIN_H
+#define LCLONE_ORIGIN_H
+
+#include "catalog.h"
+
+/*
+ * A path of the block device or file @path that will still name it after the
+ * next boot, as far as there is one; to be freed.
+ */
+char *origin_stable_path(const char *path);
+
+/*
+ * -EBUSY when something writes, or may write, to @path: it is mounted, held by
+ * a device that is no clone, open for writing, or below a writable loop device.
+ */
+int origin_check_quiet(const char *path);
+
+/*
+ * Makes it durable, then read-only: a block device by BLKROSET, a file by its
+ * mode.  @was_writable tells what origin_make_writable() has to undo.
+ */
+int origin_make_read_only(const char *path, bool *was_writable);
+int origin_make_writable(const char *path);
+
+/*
+ * The block device of an origin: @path itself, or a read-only loop device over
+ * it; to be freed.  With @guard a block device is made read-only, which it is
+ * not any more after a boot.
+ */
+int origin_up(const char *path, bool guard, char **device);
+
+/* Detaches the loop device again when nothing stands on it.  Reports nothing. */
+void origin_down(const char *path);
+
+/* Origins that have been looked at, once for all clones of one command. */
+struct origin {
+	char *path;		/* as for origin_up() */
+	char *device;
+	u64 bytes;		/* a multiple of 512 */
+	u8 quick[LC_FINGERPRINT_BYTES];
+};
+
+struct origins {
+	struct origin *origin;
+	size_t count;
+};
+
+/*
+ * Brings the origin up and takes its quick fingerprint, or finds it in @cache.
+ * @found is valid until the next call.
+ */
+int origins_look(struct origins *cache, const char *path, bool guard,
+		 const struct origin **found);
+/* Also detaches loop devices that nothing stands on. */
+void origins_done(struct origins *cache);
+
+#endif

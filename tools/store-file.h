@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A store, or what may become one, as a file: a block device or a regular file,
+ * read and written by 4 KiB blocks through the page cache.
+ *
+ * Functions that return int return 0 or a negative errno and have reported what
+ * went wrong, unless it says otherwise.
+ */
+#ifndef LCLONE_STORE_FILE_H
+#define LCLONE_STORE_FILE_H
+
+#include <sys/types.h>
+#include "core/super.h"
+
+struct store_file {
+	int fd;
+	char *path;			/* as it was given */
+	bool writable;
+	bool block_device;		/* or a regular file */
+	dev_t device;			/* a block device's own number, or 0 */
+	u64 bytes;
+	unsigned int sector_bytes;	/* logical; 512 for a regular file */
+
+	/* Filled in by store_load(). */
+	struct lc_header header;
+	struct lc_super super[2];
+	const char *super_fault[2];	/* NULL, or what is wrong with the copy */
+	int newest;			/* the copy that holds, or -1 */
+};
+
+enum store_open_flags {
+	STORE_READ = 0,
+	STORE_WRITE = 1,
+	/*
+	 * A block device is opened O_EXCL (refused when it is mounted or held
+	 * by device-mapper), a regular file locked.
+	 */
+	STORE_EXCLUSIVE = 2,
+	STORE_QUIET = 4,	/* a failure is not reported */
+};
+
+/*
+ * Opens a block device or regular file; reads nothing of it.  @flags is
+ * a sum of STORE_*.
+ */
+int store_open(const char *path, unsigned int flags, struct store_file *store);
+/* Also after a store_open() that failed; @store may be closed twice. */
+void store_close(struct store_file *store);
+
+/*
+ * Reads and decodes header and both superblocks.  -EMEDIUMTYPE: not a store at
+ * all; -EPROTONOSUPPORT: of an unknown version or feature; -EUCLEAN: damaged.
+ * A superblock copy that is damaged is no error as long as the other is whole.
+ */
+int store_load(struct store_file *store);
+
+/* The same, but prints nothing: @why is set to a part of a sentence. */
+int store_load_quietly(struct store_file *store, const char **why);
+
+/*
+ * The superblocks alone, for store->header.store_uuid.  Returns 0 or -EUCLEAN
+ * and sets @why; store->newest is -1 when no copy is whole.
+ */
+int store_load_supers(struct store_file *store, const char **why);
+
+/* Both in one: open and load. */
+int store_open_load(const char *path, unsigned int flags,
+		    struct store_file *store);
+
+/* The superblock that holds, after store_load(). */
+const struct lc_super *store_super(const struct store_file *store);
+
+/*
+ * Reads (writes) @count blocks of 4096 bytes.  Report nothing.
+ * -ENODATA when the file ends before.
+ */
+int store_read(const struct store_file *store, u64 block, void *data, u32 count);
+int store_write(const struct store_file *store, u64 block, const void *data,
+		u32 count);
+/* Makes all that was written durable.  Reports nothing. */
+int store_sync(const struct store_file *store);
+
+/*
+ * Writes @super as copy 0 and 1, each made durable before the next step.  For
+ * verbs that change an inactive store; @super->generation has been raised.
+ */
+int store_write_supers(struct store_file *store, const struct lc_super *super);
+
+/*
+ * Opens a block device or regular file for reading and tells its size in
+ * bytes; for origins.  Returns the descriptor or a negative errno.
+ */
+int origin_open(const char *path, u64 *bytes, unsigned int *sector_bytes);
+
+#endif
