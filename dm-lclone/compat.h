@@ -10,18 +10,18 @@
 #include <linux/version.h>
 
 /* 6.5 gave block devices an open mode of their own instead of fmode_t. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-typedef fmode_t blk_mode_t;
+#if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
+#define blk_mode_t	fmode_t
 #define BLK_OPEN_READ	FMODE_READ
 #define BLK_OPEN_WRITE	FMODE_WRITE
 #endif
 
-/* 6.9 told what a device can discard apart from what its user wants. */
+/* 6.8 told what a device can discard apart from what its user wants. */
 static inline void lclone_set_discard_limits(struct queue_limits *limits,
 					     unsigned int sectors,
 					     unsigned int granularity)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#if KERNEL_VERSION(6, 8, 0) > LINUX_VERSION_CODE
 	limits->max_discard_sectors = sectors;
 #endif
 	limits->max_hw_discard_sectors = sectors;

@@ -40,7 +40,7 @@ static const char *parse_features(struct lclone *lc, struct dm_arg_set *args)
 		else if (!strcmp(feature, "no_discard_passdown"))
 			lc->discard_passdown = false;
 		else
-			return "Unknown feature: known are error_if_no_space and no_discard_passdown";
+			return "Unknown feature: there are error_if_no_space, no_discard_passdown";
 	}
 	return NULL;
 }
@@ -61,7 +61,7 @@ static const char *open_devices(struct lclone *lc, const char *origin,
 	blk_mode_t mode = dm_table_get_mode(lc->ti->table);
 
 	if (!strcmp(store, "-"))
-		return "A table without a store needs layers, which this version does not support";
+		return "A table without a store needs layers: not supported by this version";
 	if (strcmp(origin, "-") &&
 	    dm_get_device(lc->ti, origin, BLK_OPEN_READ, &lc->origin)) {
 		lc->origin = NULL;
@@ -91,7 +91,7 @@ static const char *find_store(struct lclone *lc, int *error)
 	why = lclone_super_read(lc->store_dev->bdev, super, &stale);
 	if (why) {
 		DMERR("store %pg %s", lc->store_dev->bdev, why);
-		why = "The store is not usable, see the kernel log: has it been formatted, and does lclone check find it whole?";
+		why = "The store is not usable, see the kernel log, and lclone check";
 		goto out;
 	}
 	store = lclone_registry_get(super->store_uuid,

@@ -47,6 +47,7 @@ int lclone_drain_enter(struct lclone_drain *drain)
 	 * drained takes the other.
 	 */
 	do {
+		/* Pairs with the release in lclone_drain_wait(). */
 		phase = smp_load_acquire(&drain->current_phase);
 	} while (!percpu_ref_tryget_live(&drain->phase[phase]));
 	return (int)phase;
@@ -65,6 +66,7 @@ void lclone_drain_wait(struct lclone_drain *drain)
 	phase = drain->current_phase;
 	reinit_completion(&drain->empty);
 	percpu_ref_reinit(&drain->phase[!phase]);
+	/* Pairs with the acquire in lclone_drain_enter(). */
 	smp_store_release(&drain->current_phase, !phase);
 	percpu_ref_kill(&drain->phase[phase]);
 	wait_for_completion(&drain->empty);

@@ -27,6 +27,7 @@
 #ifndef LCLONE_FORMAT_H
 #define LCLONE_FORMAT_H
 
+#include <env.h>
 #include <linux/types.h>
 
 #define LC_FORMAT_VERSION	1
@@ -210,99 +211,106 @@ struct lc_disk_super {
 #define LC_FINGERPRINT_NONE	0
 #define LC_FINGERPRINT_SHA256_SAMPLED	1	/* tools/fingerprint.h has the recipe */
 
-#define LC_CHECK(type, member, offset, bytes)				\
-	_Static_assert(__builtin_offsetof(struct type, member) == (offset) && \
-		       sizeof(((struct type *)0)->member) == (bytes),	\
-		       #type "." #member)
-#define LC_CHECK_BLOCK(type)						\
-	_Static_assert(sizeof(struct type) == LC_BLOCK_SIZE, #type)
+/*
+ * Every member has its place.  Since there are no holes, the place of the next
+ * one, and the size of the whole, say how long each is.
+ */
+#define LC_AT(type, member, offset) \
+	static_assert(offsetof(struct type, member) == (offset), #type)
+#define LC_CHECK_BLOCK(type) \
+	static_assert(sizeof(struct type) == LC_BLOCK_SIZE, #type)
 
 LC_CHECK_BLOCK(lc_disk_header);
-LC_CHECK(lc_disk_header, magic, 0, 16);
-LC_CHECK(lc_disk_header, csum, 16, 4);
-LC_CHECK(lc_disk_header, version, 20, 4);
-LC_CHECK(lc_disk_header, csum_type, 24, 4);
-LC_CHECK(lc_disk_header, block_bytes, 28, 4);
-LC_CHECK(lc_disk_header, features_compat, 32, 8);
-LC_CHECK(lc_disk_header, features_ro_compat, 40, 8);
-LC_CHECK(lc_disk_header, features_incompat, 48, 8);
-LC_CHECK(lc_disk_header, store_uuid, 56, 16);
+LC_AT(lc_disk_header, magic, 0);
+LC_AT(lc_disk_header, csum, 16);
+LC_AT(lc_disk_header, version, 20);
+LC_AT(lc_disk_header, csum_type, 24);
+LC_AT(lc_disk_header, block_bytes, 28);
+LC_AT(lc_disk_header, features_compat, 32);
+LC_AT(lc_disk_header, features_ro_compat, 40);
+LC_AT(lc_disk_header, features_incompat, 48);
+LC_AT(lc_disk_header, store_uuid, 56);
+LC_AT(lc_disk_header, unused, 72);
 
-_Static_assert(sizeof(struct lc_disk_ref) == 32, "lc_disk_ref");
-LC_CHECK(lc_disk_ref, generation, 0, 8);
-LC_CHECK(lc_disk_ref, zero_blocks, 8, 8);
-LC_CHECK(lc_disk_ref, data_blocks, 16, 4);
-LC_CHECK(lc_disk_ref, address, 20, 4);
-LC_CHECK(lc_disk_ref, csum, 24, 4);
-LC_CHECK(lc_disk_ref, state, 28, 1);
+static_assert(sizeof(struct lc_disk_ref) == 32, "lc_disk_ref");
+LC_AT(lc_disk_ref, generation, 0);
+LC_AT(lc_disk_ref, zero_blocks, 8);
+LC_AT(lc_disk_ref, data_blocks, 16);
+LC_AT(lc_disk_ref, address, 20);
+LC_AT(lc_disk_ref, csum, 24);
+LC_AT(lc_disk_ref, state, 28);
+LC_AT(lc_disk_ref, pad, 29);
 
-_Static_assert(sizeof(struct lc_disk_page) == 64, "lc_disk_page");
-LC_CHECK(lc_disk_page, magic, 0, 4);
-LC_CHECK(lc_disk_page, csum, 4, 4);
-LC_CHECK(lc_disk_page, generation, 8, 8);
-LC_CHECK(lc_disk_page, index, 16, 8);
-LC_CHECK(lc_disk_page, address, 24, 4);
-LC_CHECK(lc_disk_page, level, 28, 1);
+static_assert(sizeof(struct lc_disk_page) == 64, "lc_disk_page");
+LC_AT(lc_disk_page, magic, 0);
+LC_AT(lc_disk_page, csum, 4);
+LC_AT(lc_disk_page, generation, 8);
+LC_AT(lc_disk_page, index, 16);
+LC_AT(lc_disk_page, address, 24);
+LC_AT(lc_disk_page, level, 28);
+LC_AT(lc_disk_page, pad, 29);
 
 LC_CHECK_BLOCK(lc_disk_leaf);
-LC_CHECK(lc_disk_leaf, entry, 64, 4032);
+LC_AT(lc_disk_leaf, entry, 64);
 LC_CHECK_BLOCK(lc_disk_node);
-LC_CHECK(lc_disk_node, child, 64, 4032);
+LC_AT(lc_disk_node, child, 64);
 
-_Static_assert(sizeof(struct lc_disk_run) == 16, "lc_disk_run");
-LC_CHECK(lc_disk_run, first, 0, 8);
-LC_CHECK(lc_disk_run, count, 8, 4);
-LC_CHECK(lc_disk_run, store, 12, 4);
+static_assert(sizeof(struct lc_disk_run) == 16, "lc_disk_run");
+LC_AT(lc_disk_run, first, 0);
+LC_AT(lc_disk_run, count, 8);
+LC_AT(lc_disk_run, store, 12);
 
 LC_CHECK_BLOCK(lc_disk_journal);
-LC_CHECK(lc_disk_journal, magic, 0, 4);
-LC_CHECK(lc_disk_journal, csum, 4, 4);
-LC_CHECK(lc_disk_journal, epoch, 8, 8);
-LC_CHECK(lc_disk_journal, sequence, 16, 8);
-LC_CHECK(lc_disk_journal, previous_csum, 24, 4);
-LC_CHECK(lc_disk_journal, position, 28, 2);
-LC_CHECK(lc_disk_journal, runs, 30, 2);
-LC_CHECK(lc_disk_journal, flags, 32, 4);
-LC_CHECK(lc_disk_journal, run, 64, 4032);
+LC_AT(lc_disk_journal, magic, 0);
+LC_AT(lc_disk_journal, csum, 4);
+LC_AT(lc_disk_journal, epoch, 8);
+LC_AT(lc_disk_journal, sequence, 16);
+LC_AT(lc_disk_journal, previous_csum, 24);
+LC_AT(lc_disk_journal, position, 28);
+LC_AT(lc_disk_journal, runs, 30);
+LC_AT(lc_disk_journal, flags, 32);
+LC_AT(lc_disk_journal, pad, 36);
+LC_AT(lc_disk_journal, run, 64);
 
 LC_CHECK_BLOCK(lc_disk_super);
-LC_CHECK(lc_disk_super, magic, 0, 4);
-LC_CHECK(lc_disk_super, csum, 4, 4);
-LC_CHECK(lc_disk_super, generation, 8, 8);
-LC_CHECK(lc_disk_super, store_uuid, 16, 16);
-LC_CHECK(lc_disk_super, clone_uuid, 32, 16);
-LC_CHECK(lc_disk_super, content_uuid, 48, 16);
-LC_CHECK(lc_disk_super, parent_uuid, 64, 16);
-LC_CHECK(lc_disk_super, snapshot_set, 80, 16);
-LC_CHECK(lc_disk_super, state, 96, 4);
-LC_CHECK(lc_disk_super, layers, 100, 4);
-LC_CHECK(lc_disk_super, head_generation, 104, 8);
-LC_CHECK(lc_disk_super, clone_sectors, 112, 8);
-LC_CHECK(lc_disk_super, overlap_sectors, 120, 8);
-LC_CHECK(lc_disk_super, store_blocks, 128, 4);
-LC_CHECK(lc_disk_super, high_water, 132, 4);
-LC_CHECK(lc_disk_super, journal_start, 136, 4);
-LC_CHECK(lc_disk_super, journal_blocks, 140, 4);
-LC_CHECK(lc_disk_super, reserve_start, 144, 4);
-LC_CHECK(lc_disk_super, reserve_blocks, 148, 4);
-LC_CHECK(lc_disk_super, page_blocks, 152, 4);
-LC_CHECK(lc_disk_super, root_level, 156, 4);
-LC_CHECK(lc_disk_super, root, 160, 32);
-LC_CHECK(lc_disk_super, epoch, 192, 8);
-LC_CHECK(lc_disk_super, replay_sequence, 200, 8);
-LC_CHECK(lc_disk_super, replay_block, 208, 4);
-LC_CHECK(lc_disk_super, replay_csum, 212, 4);
-LC_CHECK(lc_disk_super, origin_kind, 216, 4);
-LC_CHECK(lc_disk_super, fingerprint_algorithm, 220, 4);
-LC_CHECK(lc_disk_super, origin_sectors, 224, 8);
-LC_CHECK(lc_disk_super, origin_uuid, 232, 16);
-LC_CHECK(lc_disk_super, fingerprint, 248, 32);
-LC_CHECK(lc_disk_super, owner_boot, 280, 16);
-LC_CHECK(lc_disk_super, owner_epoch, 296, 8);
-LC_CHECK(lc_disk_super, owner_host, 304, 64);
-LC_CHECK(lc_disk_super, clone_name, 368, 64);
-LC_CHECK(lc_disk_super, origin_name, 432, 64);
-LC_CHECK(lc_disk_super, origin_path, 496, 256);
-LC_CHECK(lc_disk_super, reserve_map, 752, 1024);
+LC_AT(lc_disk_super, magic, 0);
+LC_AT(lc_disk_super, csum, 4);
+LC_AT(lc_disk_super, generation, 8);
+LC_AT(lc_disk_super, store_uuid, 16);
+LC_AT(lc_disk_super, clone_uuid, 32);
+LC_AT(lc_disk_super, content_uuid, 48);
+LC_AT(lc_disk_super, parent_uuid, 64);
+LC_AT(lc_disk_super, snapshot_set, 80);
+LC_AT(lc_disk_super, state, 96);
+LC_AT(lc_disk_super, layers, 100);
+LC_AT(lc_disk_super, head_generation, 104);
+LC_AT(lc_disk_super, clone_sectors, 112);
+LC_AT(lc_disk_super, overlap_sectors, 120);
+LC_AT(lc_disk_super, store_blocks, 128);
+LC_AT(lc_disk_super, high_water, 132);
+LC_AT(lc_disk_super, journal_start, 136);
+LC_AT(lc_disk_super, journal_blocks, 140);
+LC_AT(lc_disk_super, reserve_start, 144);
+LC_AT(lc_disk_super, reserve_blocks, 148);
+LC_AT(lc_disk_super, page_blocks, 152);
+LC_AT(lc_disk_super, root_level, 156);
+LC_AT(lc_disk_super, root, 160);
+LC_AT(lc_disk_super, epoch, 192);
+LC_AT(lc_disk_super, replay_sequence, 200);
+LC_AT(lc_disk_super, replay_block, 208);
+LC_AT(lc_disk_super, replay_csum, 212);
+LC_AT(lc_disk_super, origin_kind, 216);
+LC_AT(lc_disk_super, fingerprint_algorithm, 220);
+LC_AT(lc_disk_super, origin_sectors, 224);
+LC_AT(lc_disk_super, origin_uuid, 232);
+LC_AT(lc_disk_super, fingerprint, 248);
+LC_AT(lc_disk_super, owner_boot, 280);
+LC_AT(lc_disk_super, owner_epoch, 296);
+LC_AT(lc_disk_super, owner_host, 304);
+LC_AT(lc_disk_super, clone_name, 368);
+LC_AT(lc_disk_super, origin_name, 432);
+LC_AT(lc_disk_super, origin_path, 496);
+LC_AT(lc_disk_super, reserve_map, 752);
+LC_AT(lc_disk_super, unused, 1776);
 
 #endif

@@ -44,19 +44,17 @@ struct lclone_drain {
 	struct mutex lock;		/* one drain at a time */
 };
 
-/* Pages that one checkpoint writes at once, and blocks of a journal group. */
-#define LCLONE_META_BIOS	16
-
+/* The writes of a checkpoint that are under way. */
 struct lclone_meta_io {
-	struct bio bio[LCLONE_META_BIOS];
-	struct bio_vec vec[LCLONE_META_BIOS];
 	atomic_t pending;
 	blk_status_t status;
 	struct completion done;
 };
 
+/* The step of a round that is under way. */
 struct lclone_round_bios {
-	struct bio bio[2];		/* two: a group may wrap in the ring */
+	struct bio bio;
+	struct bio wrap;		/* what is at the ring's start */
 	struct bio_vec vec[LC_GROUP_BLOCKS];
 	atomic_t pending;
 	blk_status_t status;
@@ -285,6 +283,8 @@ void lclone_bitmap_put(void *ctx, void *bitmap);
 
 /* meta-io.c: metadata, synchronously; as struct lc_ops says -------------- */
 
+int lclone_meta_io_init(void);
+void lclone_meta_io_exit(void);
 int lclone_meta_read(void *ctx, u32 block, void *page);
 int lclone_meta_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 		      bool fua);

@@ -3,6 +3,8 @@
 
 #include "lclone.h"
 
+#define MESSAGES "error_if_no_space, queue_if_no_space, extend, checkpoint"
+
 /* Errors of waiting writes come at once when the policy turns to them. */
 static int set_no_space_policy(struct lclone_store *store, bool error)
 {
@@ -28,7 +30,7 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 	struct lclone_store *store = lc->store;
 
 	if (argc != 1) {
-		DMERR("a message is one word: error_if_no_space, queue_if_no_space, extend or checkpoint");
+		DMERR("a message is one word, of: " MESSAGES);
 		return -EINVAL;
 	}
 	if (store->state != LCLONE_LIVE) {
@@ -44,7 +46,6 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return extend(store);
 	if (!strcasecmp(argv[0], "checkpoint"))
 		return lc_checkpoint(&store->core);
-	DMERR("unknown message %s: known are error_if_no_space, queue_if_no_space, extend and checkpoint",
-	      argv[0]);
+	DMERR("unknown message %s: it is one of: " MESSAGES, argv[0]);
 	return -EINVAL;
 }

@@ -6,6 +6,8 @@
 
 #include "lclone.h"
 
+#define META_BIO_RESERVE	16
+
 static sector_t block_sector(u32 block)
 {
 	return (sector_t)block * LC_BLOCK_SECTORS;
@@ -32,6 +34,19 @@ int lclone_meta_read(void *ctx, u32 block, void *page)
 	return lclone_read_block(store->bdev, block, page);
 }
 
+/* Bios of checkpoints.  Each is on its way before the next is asked for. */
+static struct bio_set meta_bios;
+
+int lclone_meta_io_init(void)
+{
+	return bioset_init(&meta_bios, META_BIO_RESERVE, 0, 0);
+}
+
+void lclone_meta_io_exit(void)
+{
+	bioset_exit(&meta_bios);
+}
+
 static void one_done(struct lclone_meta_io *meta)
 {
 	if (atomic_dec_and_test(&meta->pending))
@@ -44,6 +59,7 @@ static void write_done(struct bio *bio)
 
 	if (bio->bi_status)
 		WRITE_ONCE(meta->status, bio->bi_status);
+	bio_put(bio);
 	one_done(meta);
 }
 
@@ -62,9 +78,9 @@ int lclone_meta_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 	init_completion(&meta->done);
 	blk_start_plug(&plug);
 	for (i = 0; i < count; i++) {
-		struct bio *bio = &meta->bio[i];
+		struct bio *bio = bio_alloc_bioset(store->bdev, 1, opf, GFP_NOIO,
+						   &meta_bios);
 
-		bio_init(bio, store->bdev, &meta->vec[i], 1, opf);
 		bio->bi_iter.bi_sector = block_sector(vec[i].block);
 		bio->bi_end_io = write_done;
 		bio->bi_private = meta;

@@ -12,6 +12,7 @@ static void step_done(struct lclone_store *store)
 		return;
 	if (!lc_round_io_done(&store->core, blk_status_to_errno(round->status)))
 		return;
+	/* Pairs with the acquire in lclone_round_work(). */
 	smp_store_release(&store->round_step, true);
 	queue_work(lclone_round_wq, &store->round_work);
 }
@@ -33,30 +34,38 @@ static void prepare(struct lclone_store *store, struct bio *bio,
 	bio->bi_private = store;
 }
 
-/* Blocks that follow each other go in one bio; the ring wraps at most once. */
+/*
+ * Sends the blocks from @first on that follow each other in one bio.  Returns
+ * the first that does not.
+ */
+static unsigned int submit_run(struct lclone_store *store, struct bio *bio,
+			       const struct lc_vec *vec, unsigned int first,
+			       unsigned int count, blk_opf_t opf)
+{
+	struct lclone_round_bios *round = &store->round;
+	unsigned int n;
+
+	prepare(store, bio, &round->vec[first], count - first, REQ_META | opf);
+	bio->bi_iter.bi_sector = (sector_t)vec[first].block * LC_BLOCK_SECTORS;
+	for (n = first; n < count; n++) {
+		if (vec[n].block != vec[first].block + (n - first))
+			break;
+		__bio_add_page(bio, virt_to_page(vec[n].page), LC_BLOCK_SIZE, 0);
+	}
+	atomic_inc(&round->pending);
+	submit_bio(bio);
+	return n;
+}
+
+/* The ring wraps at most once in a group. */
 static void submit_blocks(struct lclone_store *store, const struct lc_vec *vec,
 			  unsigned int count, blk_opf_t opf)
 {
 	struct lclone_round_bios *round = &store->round;
-	unsigned int first = 0, i, n;
+	unsigned int n = submit_run(store, &round->bio, vec, 0, count, opf);
 
-	for (i = 0; i < ARRAY_SIZE(round->bio) && first < count; i++) {
-		struct bio *bio = &round->bio[i];
-
-		prepare(store, bio, &round->vec[first], count - first,
-			REQ_META | opf);
-		bio->bi_iter.bi_sector =
-			(sector_t)vec[first].block * LC_BLOCK_SECTORS;
-		for (n = first; n < count; n++) {
-			if (vec[n].block != vec[first].block + (n - first))
-				break;
-			__bio_add_page(bio, virt_to_page(vec[n].page),
-				       LC_BLOCK_SIZE, 0);
-		}
-		first = n;
-		atomic_inc(&round->pending);
-		submit_bio(bio);
-	}
+	if (n < count)
+		submit_run(store, &round->wrap, vec, n, count, opf);
 }
 
 void lclone_round_io(void *ctx, enum lc_round_io io, const struct lc_vec *vec,
@@ -69,9 +78,9 @@ void lclone_round_io(void *ctx, enum lc_round_io io, const struct lc_vec *vec,
 	atomic_set(&round->pending, 1);
 	switch (io) {
 	case LC_ROUND_FLUSH:
-		prepare(store, &round->bio[0], NULL, 0, REQ_PREFLUSH);
+		prepare(store, &round->bio, NULL, 0, REQ_PREFLUSH);
 		atomic_inc(&round->pending);
-		submit_bio(&round->bio[0]);
+		submit_bio(&round->bio);
 		break;
 	case LC_ROUND_BODY:
 		submit_blocks(store, vec, count, 0);
@@ -88,6 +97,7 @@ void lclone_round_work(struct work_struct *work)
 	struct lclone_store *store = container_of(work, struct lclone_store,
 						  round_work);
 
+	/* Pairs with the release in step_done(). */
 	if (smp_load_acquire(&store->round_step)) {
 		WRITE_ONCE(store->round_step, false);
 		lc_round_step(&store->core);

@@ -95,7 +95,7 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 		return "The store's device has larger sectors than the origin";
 	if (*super->owner_host && !table_read_only(lc) &&
 	    strcmp(super->owner_host, lclone_host()))
-		return "The store is marked as active on another host: use lclone activate --force once it is not";
+		return "The store is active on another host, or was: see lclone activate --force";
 	return NULL;
 }
 

@@ -93,9 +93,12 @@ static int __init lclone_init(void)
 	error = lclone_memory_init();
 	if (error)
 		return error;
-	error = lclone_work_init();
+	error = lclone_meta_io_init();
 	if (error)
 		goto exit_memory;
+	error = lclone_work_init();
+	if (error)
+		goto exit_meta_io;
 	error = lclone_copy_init();
 	if (error)
 		goto exit_work;
@@ -108,6 +111,8 @@ exit_copy:
 	lclone_copy_exit();
 exit_work:
 	lclone_work_exit();
+exit_meta_io:
+	lclone_meta_io_exit();
 exit_memory:
 	lclone_memory_exit();
 	return error;
@@ -118,6 +123,7 @@ static void __exit lclone_exit(void)
 	dm_unregister_target(&lclone_target);
 	lclone_copy_exit();
 	lclone_work_exit();
+	lclone_meta_io_exit();
 	lclone_memory_exit();
 }
 

@@ -113,7 +113,7 @@ static void tell(struct lclone_store *store)
 	const char *name = dm_table_device_name(store->ti->table);
 
 	if (lc_failed(&store->core))
-		DMERR_LIMIT("%s: failed: %s; writes are refused until the device has been mended and the clone activated anew",
+		DMERR_LIMIT("%s: failed: %s; no writes until it is activated anew",
 			    name, store->core.fail_reason);
 	else if (store->core.alloc.full || READ_ONCE(store->below_full))
 		DMWARN_LIMIT("%s: the store is full; extend it, or discard in the clone",

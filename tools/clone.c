@@ -27,8 +27,7 @@ static void host_name(char name[LC_NAME_BYTES])
 			name[strcspn(name, "\n")] = '\0';
 		fclose(file);
 	}
-	/* A parameter that was not set reads as "(null)". */
-	if ((!*name || !strcmp(name, "(null)")) && !uname(&uts))
+	if (!*name && !uname(&uts))
 		snprintf(name, LC_NAME_BYTES, "%.*s", LC_NAME_BYTES - 1,
 			 uts.nodename);
 }

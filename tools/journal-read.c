@@ -9,6 +9,7 @@ struct reader {
 	const struct lc_super *super;
 	u8 *ring;
 	struct lc_journal_mark at;	/* the group that comes next */
+	u32 stop;			/* the block that ended the last search */
 	struct journal_contents *contents;
 };
 
@@ -92,8 +93,10 @@ static bool take_group(struct reader *reader)
 	u32 n;
 
 	for (n = 0; !closes; n++)
-		if (n == ring - 1 || !follow(reader, &mark, n, &closes))
+		if (n == ring - 1 || !follow(reader, &mark, n, &closes)) {
+			reader->stop = mark.block;
 			return false;
+		}
 	while (n--) {
 		take_runs(reader, reader->at.block);
 		reader->at.block = (reader->at.block + 1) % ring;
@@ -117,7 +120,7 @@ static void check_end(struct reader *reader)
 		if (!decode(reader, i, &block) && block.closes &&
 		    block.epoch == reader->super->epoch &&
 		    block.sequence >= reader->at.sequence) {
-			damaged(reader, reader->at.block,
+			damaged(reader, reader->stop,
 				"the journal is damaged before its end: durable changes are lost from here on");
 			return;
 		}

@@ -4,7 +4,10 @@
 #include "store.h"
 
 /* Bits of the bitmap that one search looks at: 128 KiB of memory. */
-#define SEARCH_BITS	(1u << 20)
+#define SEARCH_BITS	0x100000u
+
+/* Low water is a tenth of the space, or this many blocks: 1 GiB. */
+#define LOW_WATER_MOST	0x40000u
 
 /* The scan starts while this part of the space is still above the mark. */
 #define SCAN_EARLY	16
@@ -23,7 +26,7 @@ void lc_alloc_init(struct lc_store *store)
 	memcpy(alloc->reserve_map, super->reserve_map, sizeof(alloc->reserve_map));
 	for (bit = 0; bit < super->layout.reserve_blocks; bit++)
 		alloc->reserve_used += test_bit(bit, alloc->reserve_map);
-	alloc->low_water = min(lc_space_total(store) / 10, 1u << 18);
+	alloc->low_water = min(lc_space_total(store) / 10, LOW_WATER_MOST);
 	INIT_LIST_HEAD(&alloc->freed_open);
 	INIT_LIST_HEAD(&alloc->freed_round);
 	INIT_LIST_HEAD(&alloc->freed_durable);

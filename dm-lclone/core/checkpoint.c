@@ -96,7 +96,7 @@ static int batch_page(struct checkpoint *ckpt, void **page)
 	return error;
 }
 
-static u8 node_state(const struct lc_node *node)
+static u8 state_of_children(const struct lc_node *node)
 {
 	u8 state = node->ref[0].state;
 	u32 i;
@@ -125,7 +125,7 @@ static void look_at(struct lc_page *page, void *image, struct lc_ref *ref)
 		node = container_of(page, struct lc_node, page);
 		lc_node_count(node->ref, &data, &ref->zero_blocks);
 		ref->data_blocks = (u32)data;
-		ref->state = node_state(node);
+		ref->state = state_of_children(node);
 		return;
 	}
 	leaf = container_of(page, struct lc_leaf, page);

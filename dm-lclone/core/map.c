@@ -46,10 +46,12 @@ struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page)
 static void leaf_extent(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 			u64 most, struct lc_extent *extent)
 {
-	u32 value = smp_load_acquire(&leaf->entry[slot]);
 	u32 left = (u32)min_t(u64, most, LC_LEAF_ENTRIES - slot);
+	u32 value, count;
 	u32 step = 0;
-	u32 count;
+
+	/* Pairs with the release in lc_leaf_replay(). */
+	value = smp_load_acquire(&leaf->entry[slot]);
 
 	if (!READ_ONCE(leaf->referenced))
 		WRITE_ONCE(leaf->referenced, true);
@@ -102,6 +104,7 @@ static void lookup_once(struct lc_store *store, u64 block, u64 most,
 	for (level = node->page.level; level; level--) {
 		slot = (u32)(index / map->span[level]);
 		index %= map->span[level];
+		/* Pairs with the release in insert_child(). */
 		child = smp_load_acquire(&node->child[slot]);
 		if (!child) {
 			ref_extent(&node->ref[slot], extent);
@@ -308,6 +311,7 @@ static void insert_child(struct lc_store *store, struct lc_page *child)
 		list_add_tail(&leaf_of(child)->leaves_link, &map->leaves);
 		map->leaves_in_memory++;
 	}
+	/* All of it is there for who finds it in lookup_once(). */
 	smp_store_release(&child->parent->child[child->slot], child);
 }
 
@@ -513,6 +517,7 @@ void lc_leaf_replay(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 	lockdep_assert_held(&store->lock);
 	count_entry(&store->map, leaf->entry[slot], -1);
 	count_entry(&store->map, value, 1);
+	/* Who finds it in leaf_extent() finds the leaf's round as well. */
 	smp_store_release(&leaf->entry[slot], value);
 	lc_page_dirty(store, &leaf->page);
 }

@@ -11,6 +11,7 @@
 
 struct replay {
 	struct lc_journal_mark at;	/* the group that comes next */
+	struct lc_journal_mark next;	/* behind it */
 	void *page;
 	u64 group_leaves;		/* leaves that the group touches at most */
 	u64 last_leaf;			/* the one that was counted last */
@@ -46,6 +47,20 @@ static void count_leaves(struct replay *replay, const struct lc_run *run)
 	replay->last_leaf = last;
 }
 
+/* A checkpoint before the run is applied must not give its blocks to pages. */
+static void keep_blocks(struct lc_store *store, const struct lc_run *run)
+{
+	struct lc_alloc *alloc = &store->alloc;
+	unsigned long flags;
+
+	if (run->value == LC_ENTRY_ZERO)
+		return;
+	spin_lock_irqsave(&store->lock, flags);
+	alloc->high_water = max(alloc->high_water, run->value + run->count);
+	lc_mark_used(store, run->value, run->count);
+	spin_unlock_irqrestore(&store->lock, flags);
+}
+
 /* Whether every run of the block makes sense; adds up the leaves touched. */
 static bool runs_valid(struct lc_store *store, struct replay *replay,
 		       const struct lc_journal_block *block)
@@ -58,13 +73,15 @@ static bool runs_valid(struct lc_store *store, struct replay *replay,
 		if (!lc_run_valid(&run, store->blocks, &store->super.layout))
 			return false;
 		count_leaves(replay, &run);
+		keep_blocks(store, &run);
 	}
 	return true;
 }
 
 /*
- * Looks for the group at @replay->at.  Returns its number of blocks, 0 when
- * there is no whole group, or a negative errno.
+ * Looks for the group at @replay->at, and sets @replay->next to what is behind
+ * it.  Returns its number of blocks, 0 when there is no whole group, or a
+ * negative errno.
  */
 static int find_group(struct lc_store *store, struct replay *replay)
 {
@@ -95,10 +112,23 @@ static int find_group(struct lc_store *store, struct replay *replay)
 		mark.csum = block.csum;
 		mark.sequence++;
 		mark.block = ring_next(store, mark.block);
-		if (block.closes)
+		if (block.closes) {
+			replay->next = mark;
 			return (int)n + 1;
+		}
 	}
 	return 0;
+}
+
+/* Keeps the blocks of all groups from @replay->at on. */
+static int look_ahead(struct lc_store *store, const struct replay *replay)
+{
+	struct replay ahead = *replay;
+	int blocks;
+
+	while ((blocks = find_group(store, &ahead)) > 0)
+		ahead.at = ahead.next;
+	return blocks;
 }
 
 /* Sets the entries of one run, leaf by leaf. */
@@ -127,11 +157,8 @@ static int apply_run(struct lc_store *store, struct lc_run run)
 				       run.value == LC_ENTRY_ZERO ?
 				       LC_ENTRY_ZERO : run.value + i);
 		lc_page_unclaim(store, &leaf->page);
-		if (run.value != LC_ENTRY_ZERO) {
+		if (run.value != LC_ENTRY_ZERO)
 			run.value += n;
-			store->alloc.high_water = max(store->alloc.high_water,
-						      run.value);
-		}
 		spin_unlock_irqrestore(&store->lock, flags);
 		run.first += n;
 		run.count -= n;
@@ -148,6 +175,7 @@ static int make_room(struct lc_store *store, struct replay *replay)
 {
 	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
 	u64 pages = replay->group_leaves * (store->super.root_level + 1);
+	int error;
 
 	if (replay->group_leaves > lc_group_leaves(store) ||
 	    (store->read_only && store->map.charged > 4 * (u64)cap)) {
@@ -160,7 +188,8 @@ static int make_room(struct lc_store *store, struct replay *replay)
 	if (store->read_only || store->map.charged + pages <= cap)
 		return 0;
 	store->journal.durable = replay->at;
-	return lc_checkpoint(store);
+	error = look_ahead(store, replay);
+	return error ? error : lc_checkpoint(store);
 }
 
 static int apply_group(struct lc_store *store, struct replay *replay, int blocks)

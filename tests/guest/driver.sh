@@ -50,12 +50,22 @@ wait_empty() {
 	done
 }
 
+# Whether a process has died in the kernel; what it held stays locked, so there is nothing to wait for.
+oopsed() {
+	local taint
+	read -r taint </proc/sys/kernel/tainted
+	((taint & 1 << 7))
+}
+
 # wait_for PID SECONDS: its status in RC, or LATE set when it is not over in time.
 wait_for() {
 	local end=$((SECONDS + $2))
 	RC=0 LATE=
 	while [ -d "/proc/$1" ]; do
-		[ "$SECONDS" -lt "$end" ] || { LATE=yes && return; }
+		if [ "$SECONDS" -ge "$end" ] || oopsed; then
+			LATE=yes
+			return
+		fi
 		wait_tick
 	done
 	wait "$1" 2>/dev/null || RC=$?
@@ -74,6 +84,10 @@ one_test() {
 		WHY="left processes: $(ps -o comm= -p "$(paste -sd, "$cgroup/cgroup.procs")" | paste -sd' ')"
 	fi
 	group_empty || echo 1 >"$cgroup/cgroup.kill"
+	if oopsed; then
+		WHY="the kernel died" STUCK=yes
+		return
+	fi
 	wait_empty 15 || { WHY="hangs in the kernel" STUCK=yes && echo w >/proc/sysrq-trigger; }
 }
 
@@ -93,7 +107,8 @@ run_test() {
 		one_test "$2" : 30
 		WHY=$why
 	fi
-	leaks=$(leaks_after)
+	leaks=
+	[ -n "$STUCK" ] || leaks=$(leaks_after)
 	took=$(elapsed "$begin")
 	mark "end $name"
 	judge "$name" "$took" "$leaks"

@@ -11,14 +11,18 @@ passed=0 failed=0 skipped=0
 
 # Takes away what a test left: mounts first, then loop devices, by its directory only.
 clean_up() {
-	local dir=$1 dev back
+	local dir=$1 dev
 	[ "$(id -u)" -eq 0 ] || return 0
 	awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | tac |
 		while read -r mount; do umount "$mount"; done
+	# A loop device over a loop device goes before that one.
 	losetup --list --noheadings --output NAME,BACK-FILE 2>/dev/null |
-		while read -r dev back; do
-			case $back in "$dir"/*) losetup --detach "$dev" ;; esac
-		done
+		awk -v dir="$dir/" '{ back[$1] = $2 }
+			END {
+				for (dev in back) if (index(back[back[dev]], dir) == 1) print dev
+				for (dev in back) if (index(back[dev], dir) == 1) print dev
+			}' |
+		while read -r dev; do losetup --detach "$dev" 2>/dev/null; done
 }
 
 finish() {

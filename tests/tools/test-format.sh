@@ -187,7 +187,12 @@ test_store_is_a_partition_of_its_origin() {
 	file o.img 64M
 	partition_table o.img
 	loop o.img --partscan
-	[ -b "${dev}p1" ] || skip "no partitions on loop devices"
+	# A kernel that does not read such tables may still be told.
+	[ -b "${dev}p1" ] || addpart "$dev" 1 2048 16384 || skip "no partitions on loop devices"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ -b "${dev}p1" ] && break
+		sleep 0.1
+	done
 	refused 'lies inside its own origin' lclone format "${dev}p1" --origin "$dev"
 	refused 'holds its own origin' lclone format "$dev" --origin "${dev}p1"
 }
@@ -241,7 +246,7 @@ test_locked_file() {
 test_header_comes_last() {
 	command -v strace >/dev/null || skip "no strace"
 	file s.img 16M
-	strace -f -e trace=pwrite64,fsync -o trace "$LCLONE" format s.img --origin - --size 1G ||
+	ASAN_OPTIONS=detect_leaks=0 strace -e trace=pwrite64,fsync -o trace "$LCLONE" format s.img --origin - --size 1G ||
 		skip "strace does not work here"
 	grep -oE 'pwrite64|fsync|, [0-9]+\) +=' trace | tr -d ',)=' | xargs >order
 	[ "$(cat order)" = "pwrite64 4096 fsync pwrite64 524288 fsync pwrite64 0 fsync" ] ||

@@ -58,7 +58,7 @@ test_missing_path() {
 }
 
 test_names_are_made_safe() {
-	store a.img 16M --origin - --size 1G --name a
+	store a.img 64M --origin - --size 1G --name a
 	fill a.img 1 1 1 hostile-name >/dev/null
 	expect 0 lclone scan --no-catalog a.img
 	! grep -q $'\033' out || fail "a control character came through"

@@ -6,6 +6,7 @@
 #include "random.h"
 
 #define SECTOR 512u
+#define ALL_SECTORS 0xff
 
 static void garbage(u8 *at, u32 blocks)
 {
@@ -83,6 +84,25 @@ static bool cut(struct disk *disk)
 	return disk->dead;
 }
 
+static void copy_sectors(u8 *to, const struct disk_io *io, u8 sectors)
+{
+	u32 sector;
+
+	if (sectors == ALL_SECTORS) {
+		memcpy(to, io->page, LC_BLOCK_SIZE);
+		return;
+	}
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
+		if (sectors >> sector & 1)
+			memcpy(to + sector * SECTOR, io->page + sector * SECTOR,
+			       SECTOR);
+}
+
+static void persist(struct disk *disk, const struct disk_io *io, u8 sectors)
+{
+	copy_sectors(disk_medium(disk, io->block), io, sectors);
+}
+
 int disk_read(struct disk *disk, u32 block, void *page)
 {
 	struct disk_io *io;
@@ -93,7 +113,7 @@ int disk_read(struct disk *disk, u32 block, void *page)
 	memcpy(page, disk_medium(disk, block), LC_BLOCK_SIZE);
 	list_for_each_entry(io, &disk->cache, link)
 		if (io->block == block)
-			memcpy(page, io->page, LC_BLOCK_SIZE);
+			copy_sectors(page, io, io->sectors);
 	return 0;
 }
 
@@ -105,6 +125,7 @@ struct disk_io *disk_submit(struct disk *disk, u32 block, const void *page,
 	KUNIT_ASSERT_NOT_NULL(disk->test, io);
 	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
 	io->block = block;
+	io->sectors = ALL_SECTORS;
 	io->fua = fua;
 	io->completed = 0;
 	memcpy(io->page, page, LC_BLOCK_SIZE);
@@ -113,14 +134,18 @@ struct disk_io *disk_submit(struct disk *disk, u32 block, const void *page,
 	return io;
 }
 
-/* What the cache has for @block is older than what is persistent now. */
-static void forget(struct disk *disk, u32 block)
+/* What the cache has for these sectors is older than what is persistent now. */
+static void forget(struct disk *disk, u32 block, u8 sectors)
 {
 	struct disk_io *io, *next;
 
-	list_for_each_entry_safe(io, next, &disk->cache, link)
-		if (io->block == block)
+	list_for_each_entry_safe(io, next, &disk->cache, link) {
+		if (io->block != block)
+			continue;
+		io->sectors &= ~sectors;
+		if (!io->sectors)
 			free_io(io);
+	}
 }
 
 int disk_complete(struct disk *disk, struct disk_io *io)
@@ -136,8 +161,8 @@ int disk_complete(struct disk *disk, struct disk_io *io)
 		list_move_tail(&io->link, &disk->cache);
 		return 0;
 	}
-	forget(disk, io->block);
-	memcpy(disk_medium(disk, io->block), io->page, LC_BLOCK_SIZE);
+	forget(disk, io->block, io->sectors);
+	persist(disk, io, io->sectors);
 	free_io(io);
 	return 0;
 }
@@ -165,8 +190,7 @@ int disk_flush_end(struct disk *disk, u64 begun)
 		if (io->completed > begun)
 			continue;
 		if (!lost)
-			memcpy(disk_medium(disk, io->block), io->page,
-			       LC_BLOCK_SIZE);
+			persist(disk, io, io->sectors);
 		free_io(io);
 	}
 	return lost ? -EIO : 0;
@@ -180,7 +204,7 @@ int disk_flush(struct disk *disk)
 void disk_discard(struct disk *disk, u32 block, u32 count)
 {
 	while (count--) {
-		forget(disk, block);
+		forget(disk, block, ALL_SECTORS);
 		garbage(disk_medium(disk, block++), 1);
 	}
 }
@@ -193,17 +217,10 @@ void disk_cut(struct disk *disk)
 /* Kept, dropped or torn. */
 static void survive(struct disk *disk, struct disk_io *io, u32 keep, u32 tear)
 {
-	u8 *medium = disk_medium(disk, io->block);
-	u32 sector;
-
-	if (random_chance(tear)) {
-		for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
-			if (random_chance(50))
-				memcpy(medium + sector * SECTOR,
-				       io->page + sector * SECTOR, SECTOR);
-	} else if (random_chance(keep)) {
-		memcpy(medium, io->page, LC_BLOCK_SIZE);
-	}
+	if (random_chance(tear))
+		persist(disk, io, io->sectors & (u8)random_u64());
+	else if (random_chance(keep))
+		persist(disk, io, io->sectors);
 	free_io(io);
 }
 

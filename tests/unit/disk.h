@@ -24,6 +24,7 @@ struct disk_io {
 	struct list_head link;
 	u64 completed;		/* number of the event, 0 when under way */
 	u32 block;
+	u8 sectors;		/* bits: those that it writes, all at first */
 	bool fua;
 	u8 page[LC_BLOCK_SIZE];
 };

@@ -6,6 +6,7 @@
 #ifndef LCLONE_ENV_H
 #define LCLONE_ENV_H
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>

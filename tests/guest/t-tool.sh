@@ -1,0 +1,479 @@
+# shellcheck shell=bash
+# The tool on real devices: templates, clones in files, on devices and on logical volumes, the
+# catalog, and what is refused.
+
+# tool_state: a catalog of this test's own. At the end all clones and templates go.
+tool_state() {
+	LCLONE_STATE_DIR=$(mktemp -d /run/lclone.XXXXXX)
+	export LCLONE_STATE_DIR
+	on_exit rm -rf "$LCLONE_STATE_DIR"
+	on_exit env "LCLONE_STATE_DIR=$LCLONE_STATE_DIR" bash -c \
+		'lclone list --json | jq -r ".clones[].name" | xargs -r lclone remove --force
+		lclone template list --json | jq -r ".templates[].name" |
+			xargs -rn1 lclone template remove'
+}
+
+# tool_dir SIZE: an ext4 filesystem for stores and images; sets DIR.
+tool_dir() {
+	local dev
+	dev=$(make_loop "$1")
+	mkfs.ext4 -q -E lazy_itable_init=1 "$dev"
+	DIR=$(mktemp -d /run/stores.XXXXXX)
+	on_exit rmdir "$DIR"
+	mount "$dev" "$DIR"
+	on_exit umount "$DIR"
+}
+
+# tool_image SIZE: an image with random content in DIR; sets IMAGE.
+tool_image() {
+	IMAGE=$DIR/gold.img
+	dd if=/dev/urandom of="$IMAGE" bs="$1" count=1 iflag=fullblock status=none
+}
+
+# tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.
+tool_up() {
+	tool_state
+	tool_dir "${1:-300M}"
+	tool_image 16M
+	lclone template add gold "$IMAGE"
+}
+
+# write_at DEV MEGABYTE: one MiB of random data.
+write_at() {
+	dd if=/dev/urandom of="$1" bs=1M seek="$2" count=1 oflag=direct conv=fsync,notrunc status=none
+}
+
+# status_of NAME JQ_FILTER
+status_of() {
+	lclone status "$1" --json | jq -r "$2"
+}
+
+# loops_over FILE: how many loop devices stand on it.
+loops_over() {
+	losetup --noheadings --list --output BACK-FILE | grep -cxF -- "$1" || true
+}
+
+expect_said() {
+	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
+}
+
+test_template_of_a_device() {
+	local dev sum
+	tool_state
+	dev=$(make_loop 16M)
+	dd if=/dev/urandom of="$dev" bs=1M count=16 oflag=direct status=none
+	sum=$(sha256_of "$dev")
+	lclone template add gold "$dev"
+	assert_eq "$(blockdev --getro "$dev")" 1 "read-only"
+	expect_fail dd if=/dev/zero of="$dev" bs=4k count=1 oflag=direct
+	assert_eq "$(lclone template show gold --json | jq -r .sha256)" "$sum" sha256
+	lclone template verify gold
+	expect_fail lclone template add gold "$dev"
+	expect_said "there is a template of this name"
+	expect_fail lclone template add other "$dev"
+	expect_said "is the origin of template gold already"
+	lclone template remove gold
+	assert_eq "$(blockdev --getro "$dev")" 0 "read-only after remove"
+}
+
+test_template_in_use_is_refused() {
+	local dev writer
+	tool_state
+	dev=$(make_loop 32M)
+	mkfs.ext4 -q "$dev"
+	mount "$dev" /mnt
+	on_exit umount -q /mnt
+	expect_fail lclone template add gold "$dev"
+	expect_said "mounted"
+	umount /mnt
+	on_exit mount --bind /run /mnt
+	sleep 100 >>"$dev" &
+	writer=$!
+	expect_fail lclone template add gold "$dev"
+	expect_said "process $writer has it open for writing"
+	kill "$writer"
+	wait "$writer" || true
+	assert_eq "$(blockdev --getro "$dev")" 0 "read-only"
+	lclone template add gold "$dev"
+}
+
+test_template_verify_finds_a_changed_byte() {
+	tool_up
+	chmod u+w "$IMAGE"
+	printf x | dd of="$IMAGE" bs=1 seek=5000000 conv=notrunc status=none
+	expect_fail lclone template verify gold
+	assert_eq "$RC" 3 status
+	expect_said "content differs"
+	# Where the samples lie, create sees it too.
+	printf x | dd of="$IMAGE" bs=1 seek=1 conv=notrunc status=none
+	expect_fail lclone create vm --template gold --dir "$DIR"
+	expect_said "is not what it was"
+	assert_eq "$(ls "$DIR"/*.lclone 2>/dev/null)" "" "stores left behind"
+}
+
+test_template_of_qcow2() {
+	tool_state
+	tool_dir 200M
+	tool_image 16M
+	qemu-img convert -O qcow2 "$IMAGE" "$DIR/gold.qcow2"
+	lclone template add gold "$DIR/gold.qcow2" --dir "$DIR"
+	assert_eq "$(lclone template show gold --json | jq -r .sha256)" \
+		"$(sha256sum <"$IMAGE" | cut -d' ' -f1)" sha256
+	lclone create vm --template gold --dir "$DIR"
+	cmp "$IMAGE" /dev/mapper/vm
+	lclone remove vm
+	lclone template remove gold
+	[ ! -e "$DIR/gold.raw" ] || fail "the converted image stayed"
+	qemu-img create -q -f qcow2 -b gold.qcow2 -F qcow2 "$DIR/top.qcow2"
+	expect_fail lclone template add top "$DIR/top.qcow2" --dir "$DIR"
+	expect_said "stands on another file"
+	lclone template add top "$DIR/top.qcow2" --dir "$DIR" --backing
+}
+
+test_template_remove_names_the_clones() {
+	tool_up
+	lclone create vm --count 2 --template gold --dir "$DIR" --no-activate
+	expect_fail lclone template remove gold
+	expect_said "2 clones are made of it: vm1, vm2"
+	lclone template show gold >/dev/null
+}
+
+test_clone_in_a_file_comes_back() {
+	local sum origin
+	tool_up
+	origin=$(sha256sum <"$IMAGE")
+	lclone create vm --template gold --dir "$DIR"
+	cmp "$IMAGE" /dev/mapper/vm
+	write_at /dev/mapper/vm 3
+	sum=$(sha256_of /dev/mapper/vm)
+	assert_eq "$(loops_over "$DIR/vm.lclone")" 1 "loops of the store"
+	lclone deactivate vm
+	[ ! -e /dev/mapper/vm ] || fail "the device stayed"
+	assert_eq "$(loops_over "$DIR/vm.lclone")" 0 "loops of the store, inactive"
+	assert_eq "$(loops_over "$IMAGE")" 0 "loops of the origin, inactive"
+	assert_eq "$(status_of vm .mode)" inactive mode
+	assert_eq "$(status_of vm .data_bytes)" 1048576 "data, inactive"
+	lclone check "$DIR/vm.lclone"
+	lclone deactivate vm
+	lclone activate vm
+	lclone activate vm
+	assert_eq "$(sha256_of /dev/mapper/vm)" "$sum" content
+	assert_eq "$(sha256sum <"$IMAGE")" "$origin" origin
+	lclone remove vm
+	[ ! -e "$DIR/vm.lclone" ] || fail "the store stayed"
+}
+
+test_store_in_a_file_uses_direct_io() {
+	local loop
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	loop=$(status_of vm .store.device)
+	assert_eq "$(<"/sys/block/${loop#/dev/}/loop/dio")" 1 "direct I/O"
+	assert_eq "$(blockdev --getss "$loop")" 512 "sector size"
+}
+
+test_status_tells_what_is_there() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR" --size 20M --error-if-no-space
+	write_at /dev/mapper/vm 0
+	write_at /dev/mapper/vm 17
+	assert_eq "$(status_of vm '[.name, .mode, .clone_type, .size_bytes, .block_bytes] | join(" ")')" \
+		"vm rw linked 20971520 4096" identity
+	assert_eq "$(status_of vm '[.data_bytes, .zero_bytes, .no_space, .space] | join(" ")')" \
+		"2097152 0 false ok" drift
+	assert_eq "$(status_of vm .origin.size_bytes)" 16777216 "origin size"
+	assert_eq "$(status_of vm .origin.device)" "$IMAGE" origin
+	assert_eq "$(status_of vm .store.size_bytes)" "$(stat -c %s "$DIR/vm.lclone")" "store size"
+	assert_eq "$(status_of vm '.layers | length')" 0 layers
+	assert_eq "$(status_of vm .target.error_if_no_space)" true error_if_no_space
+	[ "$(status_of vm .store.used_bytes)" -ge 2097152 ] || fail "used_bytes is too small"
+	lclone status vm | grep -q error_if_no_space
+	assert_eq "$(lclone list --json | jq -r '.clones[0].name')" vm list
+	lclone list | grep -Eq '^vm +rw +20M +2M '
+	lclone tree | grep -q '^`- vm  rw, 2M changed'
+	lclone deactivate vm
+	lclone activate vm
+	assert_eq "$(status_of vm .target.error_if_no_space)" true "error_if_no_space, later"
+}
+
+test_store_on_a_device() {
+	local dev other
+	tool_up
+	dev=$(make_loop 32M)
+	other=$(make_loop 32M)
+	mkfs.ext4 -q "$dev"
+	expect_fail lclone create vm --template gold --store "$dev"
+	expect_said "filesystem"
+	lclone create vm --template gold --store "$dev" --force
+	write_at /dev/mapper/vm 1
+	expect_fail lclone create two --template gold --store "$dev" --force
+	expect_said "is the store of clone vm"
+	lclone deactivate vm
+	expect_fail lclone create two --template gold --store "$dev" --force
+	expect_said "is the store of clone vm"
+	lclone create two --template gold --store "$other"
+	lclone activate vm
+	lclone remove vm two
+	assert_eq "$(blkid -p "$dev")" "" "signatures left"
+	expect_fail lclone info "$dev"
+}
+
+test_store_on_a_logical_volume() {
+	local dev
+	tool_up
+	dev=$(disk 2)
+	wipefs -qa "$dev"
+	vgcreate -q --yes lcvg "$dev" >/dev/null
+	on_exit wipefs -qa "$dev"
+	on_exit vgremove -q --force --yes lcvg
+	lclone create vm --template gold --vg lcvg --store-size 40M
+	write_at /dev/mapper/vm 2
+	assert_eq "$(lvs --noheadings -o lv_tags lcvg/vm | tr -d ' ')" lclone tags
+	assert_eq "$(status_of vm .store.kind)" vg kind
+	lclone deactivate vm
+	lvchange -an lcvg/vm
+	lclone activate vm
+	assert_eq "$(status_of vm .data_bytes)" 1048576 data
+	lclone deactivate vm
+	rm "$LCLONE_STATE_DIR/catalog.json"
+	lclone scan >/dev/null
+	assert_eq "$(status_of vm .store.kind)" vg "kind after scan"
+	expect_fail lclone create big --template gold --vg lcvg --store-size 1T
+	expect_said "lvcreate failed"
+	lclone remove vm
+	assert_eq "$(lvs --noheadings lcvg)" "" "volumes left"
+}
+
+test_many_at_once() {
+	local begin n
+	tool_up 600M
+	begin=$EPOCHREALTIME
+	lclone create vm --count 30 --template gold --dir "$DIR"
+	echo "30 clones in $(elapsed "$begin") s"
+	for n in 1 15 30; do
+		write_at "/dev/mapper/vm$n" "$((n % 16))"
+		assert_eq "$(status_of "vm$n" .data_bytes)" 1048576 "data of vm$n"
+	done
+	assert_eq "$(status_of vm2 .data_bytes)" 0 "data of vm2"
+	lclone create host-%d-a --count 2 --template gold --dir "$DIR" --no-activate
+	lclone status host-2-a >/dev/null
+	lclone deactivate --all
+	assert_eq "$(lclone list --json | jq '[.clones[] | select(.active)] | length')" 0 active
+	lclone activate --all
+	assert_eq "$(lclone list --json | jq '[.clones[] | select(.active)] | length')" 32 active
+	for n in 1 15 30; do
+		assert_eq "$(status_of "vm$n" .data_bytes)" 1048576 "data of vm$n"
+	done
+}
+
+test_a_count_that_fails_keeps_what_is_whole() {
+	tool_up
+	touch "$DIR/vm3.lclone"
+	expect_fail lclone create vm --count 5 --template gold --dir "$DIR"
+	expect_said "2 of 5 clones were made, vm1 to vm2"
+	assert_eq "$(lclone list --json | jq -r '[.clones[].name] | join(" ")')" "vm1 vm2" clones
+	assert_eq "$(stat -c %s "$DIR/vm3.lclone")" 0 "the file in the way"
+	lclone activate vm1 vm2
+}
+
+test_a_failed_create_leaves_nothing() {
+	tool_up
+	dmsetup create taken --notable
+	on_exit dmsetup remove taken
+	expect_fail lclone create taken --template gold --dir "$DIR"
+	expect_said "there is a device /dev/mapper/taken"
+	expect_fail lclone create vm --template gold --dir "$DIR" --store-size 4M
+	expect_said "too small"
+	expect_fail lclone create vm --template nope --dir "$DIR"
+	expect_said "there is no such template"
+	expect_fail lclone create vm --template gold --dir "$DIR/nope"
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "stores left"
+	assert_eq "$(loops_over "$IMAGE")" 0 "loops left"
+	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+}
+
+test_a_full_directory_is_told_and_left_clean() {
+	local before
+	tool_up 40M
+	fallocate -l "$(($(stat -fc '%a*%S' "$DIR") - 1000000))" "$DIR/ballast"
+	before=$(ls "$DIR")
+	expect_fail lclone create vm --template gold --dir "$DIR"
+	expect_said "No space left on device"
+	assert_eq "$(ls "$DIR")" "$before" files
+	rm "$DIR/ballast"
+	lclone create vm --template gold --dir "$DIR"
+}
+
+test_names_and_usage() {
+	local name
+	tool_up
+	lclone create vm --template gold --dir "$DIR" --no-activate
+	expect_fail lclone create vm --template gold --dir "$DIR"
+	assert_eq "$RC" 1 status
+	expect_said "there is a clone of this name"
+	for name in a/b .hidden "a b" "$(printf 'x%.0s' {1..64})" ''; do
+		expect_fail lclone create "$name" --template gold --dir "$DIR"
+		expect_said "no name"
+	done
+	expect_fail lclone create --template gold --dir "$DIR"
+	assert_eq "$RC" 2 status
+	expect_fail lclone create x --template gold --dir "$DIR" --vg v
+	assert_eq "$RC" 2 status
+	expect_fail lclone create x --template gold --vg v
+	assert_eq "$RC" 2 status
+	expect_fail lclone status nope
+	assert_eq "$RC" 1 status
+	for name in template create activate deactivate list tree status remove; do
+		lclone "$name" --help | grep -q "^usage: lclone $name"
+	done
+}
+
+test_another_origin_is_refused() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone deactivate vm
+	cp "$IMAGE" "$DIR/keep"
+	chmod u+w "$IMAGE"
+	dd if=/dev/urandom of="$IMAGE" bs=16M count=1 iflag=fullblock conv=notrunc status=none
+	expect_fail lclone activate vm
+	expect_said "is not the origin it was made of: its content differs"
+	truncate -s 20M "$IMAGE"
+	expect_fail lclone activate vm
+	expect_said "its size differs"
+	rm -f "$IMAGE"
+	expect_fail lclone activate vm
+	expect_said "the origin cannot be found"
+	assert_eq "$(loops_over "$DIR/vm.lclone")" 0 "loops left"
+	mv "$DIR/keep" "$IMAGE"
+	lclone activate vm
+}
+
+test_a_store_of_another_host_is_refused() {
+	local name sum
+	tool_up
+	name=$(hostname)
+	hostname elsewhere
+	on_exit hostname "$name"
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	sum=$(sha256_of /dev/mapper/vm)
+	# The store as that host leaves it when it dies.
+	cp "$DIR/vm.lclone" "$DIR/dead"
+	lclone deactivate vm
+	cp "$DIR/dead" "$DIR/vm.lclone"
+	hostname "$name"
+	expect_fail lclone activate vm
+	expect_said "it is active on host 'elsewhere'"
+	lclone activate --force vm
+	assert_eq "$(sha256_of /dev/mapper/vm)" "$sum" content
+}
+
+test_in_use_is_refused() {
+	local holder
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	sleep 1000 </dev/mapper/vm &
+	holder=$!
+	expect_fail lclone deactivate vm
+	expect_said "it is in use"
+	expect_fail lclone remove vm
+	expect_said "it is in use"
+	[ -e "$DIR/vm.lclone" ] || fail "the store is gone"
+	write_at /dev/mapper/vm 1
+	lclone remove --force vm
+	[ ! -e "$DIR/vm.lclone" ] || fail "the store stayed"
+	kill "$holder"
+	wait "$holder" || true
+	wait_until [ ! -e /dev/mapper/vm ]
+}
+
+test_remove_wipes() {
+	local dev
+	tool_up
+	dev=$(make_loop 32M)
+	lclone create vm --template gold --store "$dev"
+	write_at /dev/mapper/vm 1
+	lclone remove --wipe vm
+	cmp -n "$(bytes 32M)" "$dev" /dev/zero
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone remove --wipe vm
+	[ ! -e "$DIR/vm.lclone" ] || fail "the store stayed"
+}
+
+test_remove_spares_what_is_not_its_own() {
+	local dev
+	tool_up
+	dev=$(make_loop 32M)
+	lclone create vm --template gold --store "$dev"
+	lclone deactivate vm
+	wipefs -qa "$dev"
+	dd if=/dev/zero of="$dev" bs=1M count=1 status=none
+	mkfs.ext4 -q "$dev"
+	assert_eq "$(status_of vm .mode)" damaged mode
+	expect_fail lclone remove vm
+	lclone remove --force vm
+	assert_eq "$(blkid -p -o value -s TYPE "$dev")" ext4 content
+	lclone create vm --template gold --dir "$DIR" --no-activate
+	rm "$DIR/vm.lclone"
+	assert_eq "$(status_of vm .mode)" missing mode
+	lclone remove vm
+}
+
+test_scan_rebuilds_the_catalog() {
+	local dev before uuid
+	tool_up
+	dev=$(make_loop 32M)
+	lclone create a --template gold --dir "$DIR"
+	lclone create b --template gold --store "$dev"
+	write_at /dev/mapper/a 1
+	uuid=$(lclone template show gold --json | jq -r .uuid)
+	lclone deactivate a
+	before=$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')
+	rm "$LCLONE_STATE_DIR/catalog.json"
+	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+	lclone scan >/dev/null
+	lclone scan "$DIR" >/dev/null
+	assert_eq "$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')" \
+		"$before" catalog
+	assert_eq "$(lclone template show gold --json | jq -r .uuid)" "$uuid" "uuid of the template"
+	assert_eq "$(status_of b .mode)" rw "mode of b"
+	lclone activate a
+	assert_eq "$(status_of a .data_bytes)" 1048576 "data of a"
+	# A copy of a store is no second clone.
+	lclone deactivate a
+	cp "$DIR/a.lclone" "$DIR/copy.lclone"
+	lclone scan "$DIR" >/dev/null
+	assert_eq "$(lclone list --json | jq '.clones | length')" 2 clones
+	assert_eq "$(status_of a .store.path)" "$DIR/a.lclone" "store of a"
+}
+
+test_the_host_does_not_look_inside() {
+	tool_state
+	tool_dir 300M
+	truncate -s 32M "$DIR/gold.img"
+	mkfs.ext4 -q -U 11111111-2222-3333-4444-555555555555 "$DIR/gold.img"
+	lclone template add gold "$DIR/gold.img"
+	lclone create vm --template gold --dir "$DIR"
+	udevadm settle
+	assert_eq "$(udevadm info --query=property --property=ID_FS_UUID --value /dev/mapper/vm)" "" ID_FS_UUID
+	[ -b /dev/mapper/vm ] || fail "no /dev/mapper/vm"
+	udevadm trigger --settle "/sys/block/$(basename "$(readlink -f /dev/mapper/vm)")"
+	assert_eq "$(udevadm info --query=property --property=ID_FS_UUID --value /dev/mapper/vm)" "" "ID_FS_UUID, later"
+}
+
+test_a_table_by_hand_is_seen_as_the_clone() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone deactivate vm
+	losetup --find --read-only "$IMAGE"
+	on_exit detach_loop "$(losetup -nO NAME -j "$IMAGE")"
+	losetup --find --direct-io=on "$DIR/vm.lclone"
+	on_exit detach_loop "$(losetup -nO NAME -j "$DIR/vm.lclone")"
+	eval "$(lclone table --command vm "$(losetup -nO NAME -j "$DIR/vm.lclone")")"
+	assert_eq "$(status_of vm .mode)" rw mode
+	lclone deactivate vm
+	[ ! -e /dev/mapper/vm ] || fail "the device stayed"
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A small crash simulator: random use of a clone, a cut of the power at a random
+ * write or flush, recovery (which may be cut as well), and a comparison of every
+ * watched block with what the model allows.
+ */
+
+#include "clone.h"
+#include "random.h"
+#include "walk.h"
+
+struct life {
+	u32 store_blocks;
+	u64 clone_blocks;
+	u64 origin_blocks;
+	u32 clusters;
+	u32 crashes;
+	u32 events;		/* of use between two crashes, at most */
+};
+
+/* Recovers, however often the power goes in the middle of it. */
+static void recover(struct clone *clone)
+{
+	u32 tries = 0;
+	int error;
+
+	for (;;) {
+		if (tries++ < 4 && random_chance(40))
+			clone->host->disk->cut_in = 1 + random_below(40);
+		error = clone_open(clone);
+		clone->host->disk->cut_in = 0;
+		if (!clone->host->disk->dead)
+			break;
+		clone_crash(clone);
+	}
+	KUNIT_ASSERT_EQ(clone->test, error, 0);
+}
+
+/* The tree and what the core says of it are the same, block for block. */
+static void compare_walk(struct clone *clone)
+{
+	struct walk *walk = walk_disk(clone->test, clone->host->disk);
+	struct lc_store *store = &clone->host->store;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(clone->test, walk->data_blocks, store->map.data_blocks);
+	KUNIT_EXPECT_EQ(clone->test, walk->zero_blocks, store->map.zero_blocks);
+	KUNIT_EXPECT_EQ(clone->test, walk->data_blocks, store->alloc.used_blocks);
+	KUNIT_EXPECT_EQ(clone->test, walk->pages, store->alloc.page_blocks);
+	KUNIT_EXPECT_EQ(clone->test, store->alloc.promised_blocks, 0u);
+	for (i = 0; i < clone->model->watched; i++) {
+		u64 block = clone->model->history[i].block;
+		struct lc_extent extent;
+		u32 entry = walk->entry[block];
+
+		host_lookup(clone->host, block, &extent);
+		if (extent.kind == LC_DATA)
+			KUNIT_EXPECT_EQ(clone->test, extent.store, entry);
+		else
+			KUNIT_EXPECT_EQ(clone->test, (int)extent.kind,
+					entry == LC_ENTRY_ZERO ? (int)LC_ZERO :
+								 (int)LC_BELOW);
+	}
+	walk_free(walk);
+}
+
+static void use(struct clone *clone, const struct life *life)
+{
+	u32 events = 1 + random_below(life->events);
+
+	clone->active = true;
+	clone->host->scarce_percent = random_chance(30) ? 50 : 0;
+	if (random_chance(85))
+		clone->host->disk->cut_in = 1 + random_below(life->events / 2);
+	while (events-- && !clone->host->disk->dead)
+		clone_event(clone);
+	if (!clone->host->disk->dead && random_chance(20)) {
+		clone_settle(clone);
+		clone->active = false;
+		KUNIT_EXPECT_FALSE(clone->test,
+				   !list_empty(&clone->part[PART_BUSY]));
+	}
+}
+
+static void live(struct kunit *test, const struct life *life)
+{
+	struct host_format format = {
+		.store_blocks = life->store_blocks,
+		.clone_sectors = life->clone_blocks * LC_BLOCK_SECTORS -
+				 random_below(LC_BLOCK_SECTORS),
+		.origin_sectors = life->origin_blocks * LC_BLOCK_SECTORS +
+				  random_below(LC_BLOCK_SECTORS),
+	};
+	struct clone *clone = clone_new(test, &format, life->clusters);
+	u32 crash;
+
+	for (crash = 0; crash < life->crashes && !test->failed; crash++) {
+		recover(clone);
+		compare_walk(clone);
+		clone_verify(clone);
+		use(clone, life);
+		clone_crash(clone);
+	}
+	clone_delete(clone);
+}
+
+static void p1_p2_p4_one_leaf(struct kunit *test)
+{
+	u32 lives = 20;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048, .clone_blocks = 600,
+			.origin_blocks = 400, .clusters = 12,
+			.crashes = 20, .events = 300,
+		});
+}
+
+static void p1_p2_p4_many_leaves(struct kunit *test)
+{
+	u32 lives = 20;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048, .clone_blocks = 100000,
+			.origin_blocks = 90000, .clusters = 70,
+			.crashes = 20, .events = 1000,
+		});
+}
+
+static void p1_p2_p4_three_levels(struct kunit *test)
+{
+	u32 lives = 10;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048 + random_below(500),
+			.clone_blocks = 300000,
+			.origin_blocks = 400000, .clusters = 60,
+			.crashes = 20, .events = 1000,
+		});
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(p1_p2_p4_one_leaf),
+	KUNIT_CASE(p1_p2_p4_many_leaves),
+	KUNIT_CASE(p1_p2_p4_three_levels),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "crash",
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
