@@ -7,6 +7,8 @@
 #define LCLONE_COMPAT_H
 
 #include <linux/blkdev.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 /* 6.5 gave block devices an open mode of their own instead of fmode_t. */
@@ -28,6 +30,28 @@ static inline void lclone_set_discard_limits(struct queue_limits *limits,
 	limits->discard_granularity = granularity;
 	limits->discard_alignment = 0;
 }
+
+/* 6.7 allocates shrinkers itself. */
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
+static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
+{
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+/* A shrinker that could not be registered is one that is never called. */
+static inline void shrinker_register(struct shrinker *shrinker)
+{
+	if (register_shrinker(shrinker, "lclone"))
+		shrinker->count_objects = NULL;
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	if (shrinker->count_objects)
+		unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
 
 /*
  * A bio that has completed once and is submitted again: forget what the first

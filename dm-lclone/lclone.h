@@ -337,6 +337,18 @@ void lclone_work_stop(struct lclone_store *store);
 struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md);
 void lclone_registry_put(struct lclone_store *store);
 
+/* Leaves in memory, of all live stores; and giving up to @most of them back. */
+unsigned long lclone_registry_leaves(void);
+unsigned long lclone_registry_evict(unsigned long most);
+
+/* After a store has stopped to be live: nobody evicts its leaves any more. */
+void lclone_registry_settle(void);
+
+/* shrink.c ---------------------------------------------------------------- */
+
+int lclone_shrink_init(void);
+void lclone_shrink_exit(void);
+
 /* store.c: an open store ------------------------------------------------- */
 
 /* This host, as it is named in the superblock of a store that is active. */

@@ -39,7 +39,7 @@ static struct bio_set meta_bios;
 
 int lclone_meta_io_init(void)
 {
-	return bioset_init(&meta_bios, META_BIO_RESERVE, 0, 0);
+	return bioset_init(&meta_bios, META_BIO_RESERVE, 0, BIOSET_NEED_BVECS);
 }
 
 void lclone_meta_io_exit(void)

@@ -79,3 +79,43 @@ void lclone_registry_put(struct lclone_store *store)
 	lclone_drain_exit(&store->drain);
 	kfree(store);
 }
+
+/* Memory is short: nobody is waited for. */
+unsigned long lclone_registry_leaves(void)
+{
+	struct lclone_store *store;
+	unsigned long leaves = 0;
+
+	if (!mutex_trylock(&stores_lock))
+		return 0;
+	list_for_each_entry(store, &stores, registry_link)
+		if (READ_ONCE(store->live))
+			leaves += READ_ONCE(store->core.map.leaves_in_memory);
+	mutex_unlock(&stores_lock);
+	return leaves;
+}
+
+unsigned long lclone_registry_evict(unsigned long most)
+{
+	struct lclone_store *store;
+	unsigned long evicted = 0;
+
+	if (!mutex_trylock(&stores_lock))
+		return 0;
+	list_for_each_entry(store, &stores, registry_link) {
+		if (evicted >= most)
+			break;
+		if (READ_ONCE(store->live))
+			evicted += lc_map_evict(&store->core, most - evicted);
+	}
+	/* So that the next call does not begin with the same store. */
+	list_rotate_left(&stores);
+	mutex_unlock(&stores_lock);
+	return evicted;
+}
+
+void lclone_registry_settle(void)
+{
+	mutex_lock(&stores_lock);
+	mutex_unlock(&stores_lock);
+}

@@ -102,11 +102,16 @@ static int __init lclone_init(void)
 	error = lclone_copy_init();
 	if (error)
 		goto exit_work;
+	error = lclone_shrink_init();
+	if (error)
+		goto exit_copy;
 	error = dm_register_target(&lclone_target);
 	if (error < 0)
-		goto exit_copy;
+		goto exit_shrink;
 	return 0;
 
+exit_shrink:
+	lclone_shrink_exit();
 exit_copy:
 	lclone_copy_exit();
 exit_work:
@@ -121,6 +126,7 @@ exit_memory:
 static void __exit lclone_exit(void)
 {
 	dm_unregister_target(&lclone_target);
+	lclone_shrink_exit();
 	lclone_copy_exit();
 	lclone_work_exit();
 	lclone_meta_io_exit();

@@ -9,8 +9,9 @@
 /* Ticks without a change of the map after which a checkpoint is worth it. */
 #define IDLE_TICKS	3
 
-/* Leaves that a tick gives back at once. */
-#define TICK_EVICTS	4096
+/* Leaves that a tick gives back under one hold of the lock, and in all. */
+#define EVICT_BATCH	64
+#define TICK_BATCHES	64
 
 struct workqueue_struct *lclone_io_wq;
 struct workqueue_struct *lclone_round_wq;
@@ -138,6 +139,15 @@ static void space_work(struct work_struct *work)
 		lclone_tick_soon(store);
 }
 
+/* Twice in a row gives a leaf back that nobody has looked up in between. */
+static void evict(struct lc_store *core)
+{
+	unsigned int batches;
+
+	for (batches = 0; batches < TICK_BATCHES; batches++)
+		lc_map_evict(core, EVICT_BATCH);
+}
+
 /*
  * Once a second while there is anything to look after: what was written lately
  * is made durable, then checkpointed, then the memory of the map is given back.
@@ -154,8 +164,8 @@ static void tick(struct work_struct *work)
 		WRITE_ONCE(store->below_full, false);
 		lclone_unpark_space(store);
 	}
-	if (READ_ONCE(store->space_waiters))
-		lclone_unpark_space(store);
+	/* A scan may have found no memory; all else tells of itself. */
+	lclone_unpark_busy(store);
 	if (lc_round_wanted(core)) {
 		store->idle_ticks = 0;
 		lc_round_run(core, true);
@@ -163,10 +173,10 @@ static void tick(struct work_struct *work)
 		if (++store->idle_ticks >= IDLE_TICKS)
 			lc_checkpoint(core);
 	} else if (READ_ONCE(core->map.leaves_in_memory)) {
-		lc_map_evict(core, TICK_EVICTS);
+		evict(core);
 	} else {
 		lc_scan_forget(core);
-		more = READ_ONCE(store->space_waiters);
+		more = false;
 	}
 	if (more)
 		lclone_tick_soon(store);
@@ -200,6 +210,7 @@ void lclone_work_stop(struct lclone_store *store)
 {
 	WRITE_ONCE(store->core.stop_scan, true);
 	set_live(store, false);
+	lclone_registry_settle();
 	cancel_delayed_work_sync(&store->tick);
 	cancel_work_sync(&store->space_work);
 	cancel_work_sync(&store->checkpoint_work);

@@ -108,7 +108,8 @@ void lc_mark_used(struct lc_store *store, u32 start, u32 count)
 static u32 search(struct lc_store *store, u32 most, u32 *start)
 {
 	struct lc_alloc *alloc = &store->alloc;
-	u32 end = min(alloc->data_end, alloc->cursor + SEARCH_BITS);
+	u32 end = alloc->cursor + min_t(u32, alloc->data_end - alloc->cursor,
+					SEARCH_BITS);
 	u32 at = (u32)find_next_zero_bit(alloc->bitmap, end, alloc->cursor);
 	u32 count;
 
@@ -119,7 +120,7 @@ static u32 search(struct lc_store *store, u32 most, u32 *start)
 		store->ops->kick(store->ctx, LC_KICK_RETRY);
 		return 0;
 	}
-	end = min(alloc->data_end, at + min(most, SEARCH_BITS));
+	end = at + min(most, alloc->data_end - at);
 	count = (u32)find_next_bit(alloc->bitmap, end, at) - at;
 	alloc->cursor = at + count < alloc->data_end ?
 			at + count : store->super.layout.data_start;

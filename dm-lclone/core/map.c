@@ -395,7 +395,8 @@ u32 lc_map_evict(struct lc_store *store, u32 most)
 	u32 left;
 
 	spin_lock_irqsave(&store->lock, flags);
-	for (left = map->leaves_in_memory; left && evicted < most; left--) {
+	left = min(map->leaves_in_memory, 4 * most);
+	for (; left && evicted < most; left--) {
 		leaf = list_first_entry(&map->leaves, struct lc_leaf, leaves_link);
 		list_move_tail(&leaf->leaves_link, &map->leaves);
 		if (page_busy(&leaf->page) || !list_empty(&leaf->journal_link))
@@ -460,8 +461,11 @@ bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
 		*new_pages += needs_space(store, at);
 	}
 	if (charge && !store->read_only && map->charged + charge >
-	    lc_dirty_cap(store->super.layout.reserve_blocks))
+	    lc_dirty_cap(store->super.layout.reserve_blocks)) {
+		map->starved = true;
+		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
 		return false;
+	}
 	for (at = page; at; at = parent_of(at))
 		at->claims++;
 	map->charged += charge;
@@ -490,6 +494,12 @@ void lc_page_unclaim(struct lc_store *store, struct lc_page *page)
 			page->promised = false;
 			store->alloc.promised_blocks--;
 		}
+	}
+	if (store->map.starved) {
+		/* The pages are free again, or dirty and for a checkpoint. */
+		store->map.starved = false;
+		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+		store->ops->kick(store->ctx, LC_KICK_RETRY);
 	}
 }
 

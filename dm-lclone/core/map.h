@@ -59,6 +59,7 @@ struct lc_map {
 	u32 leaves_in_memory;
 	u32 nodes_in_memory;
 	u32 charged;			/* pages that are dirty or claimed */
+	bool starved;			/* a claim failed; the next release tells */
 	u64 data_blocks;		/* data entries of the whole map */
 	u64 zero_blocks;		/* known-zero entries of the whole map */
 };
@@ -104,15 +105,19 @@ struct lc_leaf *lc_map_leaf(struct lc_store *store, u64 block);
  */
 struct lc_page *lc_map_visit(struct lc_store *store, u64 block, u64 *covered);
 
-/* Gives back up to @most clean leaves, and the nodes above that get empty. */
+/*
+ * Gives back up to @most clean leaves, and the nodes above that get empty, after
+ * a look at no more than four times as many.  Any context.  Returns how many.
+ */
 u32 lc_map_evict(struct lc_store *store, u32 most);
 
 /* Where the parent, or the superblock, keeps the ref of a page. */
 struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page);
 
 /*
- * Claims @page and all above it.  Under the lock.  Returns false, and claims
- * nothing, when that would exceed the dirty cap.  @new_pages is set to the
+ * Claims @page and all above it.  Under the lock.  Returns false, claims nothing
+ * and asks for a checkpoint when that would exceed the dirty cap; a kick to retry
+ * follows.  @new_pages is set to the
  * number of pages that need space for the first time; it has not been promised
  * yet: lc_page_promise() does that, once the space is known to be there.
  */

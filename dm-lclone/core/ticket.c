@@ -33,10 +33,8 @@ static enum lc_take claim(struct lc_store *store, struct lc_leaf *leaf, u32 *mos
 {
 	u32 available, new_pages;
 
-	if (!lc_page_claim(store, &leaf->page, &new_pages)) {
-		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+	if (!lc_page_claim(store, &leaf->page, &new_pages))
 		return LC_BUSY;
-	}
 	available = lc_space_available(store);
 	if (available < *most + new_pages) {
 		if (available < new_pages + !!*most) {
