@@ -10,6 +10,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 
 /* 6.5 gave block devices an open mode of their own instead of fmode_t. */
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
@@ -30,6 +31,11 @@ static inline void lclone_set_discard_limits(struct queue_limits *limits,
 	limits->discard_granularity = granularity;
 	limits->discard_alignment = 0;
 }
+
+/* 6.17 wants to be told that a queue works where work was queued. */
+#if KERNEL_VERSION(6, 17, 0) > LINUX_VERSION_CODE
+#define WQ_PERCPU	0
+#endif
 
 /* 6.7 allocates shrinkers itself. */
 #if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE

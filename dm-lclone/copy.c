@@ -144,7 +144,7 @@ int lclone_copy_init(void)
 	copy_pool = mempool_create_slab_pool(COPY_RESERVE, copy_cache);
 	if (!copy_pool)
 		goto free_cache;
-	copy_wq = alloc_workqueue("lclone_copy", WQ_MEM_RECLAIM, 0);
+	copy_wq = alloc_workqueue("lclone_copy", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	if (!copy_wq)
 		goto free_pool;
 	return 0;

@@ -19,11 +19,12 @@ struct workqueue_struct *lclone_meta_wq;
 
 int lclone_work_init(void)
 {
-	lclone_io_wq = alloc_workqueue("lclone_io", WQ_MEM_RECLAIM, 0);
+	lclone_io_wq = alloc_workqueue("lclone_io",
+				       WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	if (!lclone_io_wq)
 		return -ENOMEM;
 	lclone_round_wq = alloc_workqueue("lclone_round",
-					  WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+					  WQ_MEM_RECLAIM | WQ_HIGHPRI | WQ_PERCPU, 0);
 	if (!lclone_round_wq)
 		goto free_io;
 	lclone_meta_wq = alloc_workqueue("lclone_meta",

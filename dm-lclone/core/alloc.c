@@ -71,12 +71,30 @@ u32 lc_space_free(const struct lc_store *store)
 	return used < total ? (u32)(total - used) : 0;
 }
 
+static u32 reserve_free(const struct lc_store *store)
+{
+	return store->super.layout.reserve_blocks - store->alloc.reserve_used;
+}
+
 u32 lc_space_available(const struct lc_store *store)
 {
+	const struct lc_alloc *alloc = &store->alloc;
 	u32 keep = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 total = lc_space_total(store);
 	u32 space = lc_space_free(store);
+	u64 others = (u64)alloc->used_blocks + alloc->page_blocks +
+		     reserve_free(store);
 
-	return space > keep ? space - keep : 0;
+	if (space <= keep || others >= total)
+		return 0;
+	/* What is free of the reserve is no place for data. */
+	return min(space - keep, (u32)(total - others));
+}
+
+u32 lc_space_known(const struct lc_store *store)
+{
+	return reserve_free(store) + store->alloc.data_end -
+	       store->alloc.high_water;
 }
 
 void lc_space_watch(struct lc_store *store)
@@ -129,23 +147,23 @@ static u32 search(struct lc_store *store, u32 most, u32 *start)
 	return count;
 }
 
-/* From above the high-water mark. */
-static u32 above(struct lc_store *store, u32 most, u32 *start)
+/* From above the high-water mark, where @keep blocks are not to be had. */
+static u32 above(struct lc_store *store, u32 most, u32 keep, u32 *start)
 {
 	struct lc_alloc *alloc = &store->alloc;
 	u32 room = alloc->data_end - alloc->high_water;
 
+	most = min(most, room > keep ? room - keep : 0);
 	if (alloc->scan == LC_SCAN_NONE &&
-	    room < lc_space_total(store) / SCAN_EARLY &&
-	    room < lc_space_available(store))
+	    (!most || (room < lc_space_total(store) / SCAN_EARLY &&
+		       room < lc_space_available(store))))
 		store->ops->kick(store->ctx, LC_KICK_SCAN);
 	*start = alloc->high_water;
-	most = min(most, room);
 	alloc->high_water += most;
 	return most;
 }
 
-u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
+static u32 take(struct lc_store *store, u32 most, u32 keep, u32 *start)
 {
 	u32 count;
 
@@ -153,9 +171,18 @@ u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
 	if (store->alloc.scan == LC_SCAN_DONE)
 		count = search(store, most, start);
 	else
-		count = above(store, most, start);
+		count = above(store, most, keep, start);
 	lc_mark_used(store, *start, count);
 	return count;
+}
+
+/* Without a scan, the next checkpoint finds its places above the mark. */
+u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
+{
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 reserve = reserve_free(store);
+
+	return take(store, most, cap > reserve ? cap - reserve : 0, start);
 }
 
 void lc_free_data(struct lc_store *store, u32 start, u32 count)
@@ -200,7 +227,7 @@ u32 lc_alloc_page(struct lc_store *store)
 	if (store->alloc.reserve_used < reserve - lc_dirty_cap(reserve))
 		return alloc_reserve(store);
 	do {
-		if (lc_alloc_data(store, 1, &address))
+		if (take(store, 1, 0, &address))
 			return address;
 	} while (store->alloc.scan == LC_SCAN_DONE && --tries);
 	return alloc_reserve(store);
@@ -234,16 +261,16 @@ struct lc_freed *lc_freed_room(struct lc_store *store, u32 runs)
 
 void lc_freed_add(struct lc_store *store, struct lc_freed *freed, u32 block)
 {
-	struct lc_freed_run *last = &freed->run[freed->runs - 1];
+	struct lc_freed_run *run = &freed->run[freed->runs];
 
 	lockdep_assert_held(&store->lock);
 	store->alloc.freeing_blocks++;
-	if (freed->runs && last->store + last->count == block) {
-		last->count++;
+	if (freed->runs && run[-1].store + run[-1].count == block) {
+		run[-1].count++;
 		return;
 	}
-	freed->run[freed->runs].store = block;
-	freed->run[freed->runs].count = 1;
+	run->store = block;
+	run->count = 1;
 	freed->runs++;
 }
 

@@ -76,6 +76,9 @@ u32 lc_space_free(const struct lc_store *store);
  */
 u32 lc_space_available(const struct lc_store *store);
 
+/* Places for pages that can be found without the bitmap. */
+u32 lc_space_known(const struct lc_store *store);
+
 /*
  * Takes a run of up to @most data blocks.  Under the lock.
  * Returns their number, 0 when none can be found for now (a scan has been asked

@@ -291,6 +291,11 @@ static void finish(struct checkpoint *ckpt)
 			page->old_address = 0;
 			page->writing = false;
 			list_del_init(&page->writing_link);
+			/* Its last claim went while it was being written. */
+			if (page->promised && !page->claims && !page->dirty) {
+				page->promised = false;
+				store->alloc.promised_blocks--;
+			}
 		}
 	}
 	lc_space_watch(store);
@@ -352,6 +357,7 @@ int lc_checkpoint(struct lc_store *store)
 {
 	int error;
 
+	lc_scan_for_pages(store);
 	mutex_lock(&store->checkpoint_mutex);
 	error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);

@@ -15,8 +15,8 @@
 #define LC_STORE_BLOCKS_MIN	2048u
 /* Entries at and above LC_ENTRY_RESERVED do not name blocks. */
 #define LC_STORE_BLOCKS_MAX	LC_ENTRY_RESERVED
-/* The largest clone: what a root of LC_MAX_HEIGHT covers is far beyond it. */
-#define LC_CLONE_SECTORS_MAX	0x10000000000000ull
+/* The largest clone: 64 PiB.  A root of LC_MAX_HEIGHT covers it. */
+#define LC_CLONE_SECTORS_MAX	0x800000000000ull
 
 /* Blocks that hold @sectors; the last may be partial. */
 static inline u64 lc_blocks_of(u64 sectors)

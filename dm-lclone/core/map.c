@@ -399,7 +399,8 @@ u32 lc_map_evict(struct lc_store *store, u32 most)
 	for (; left && evicted < most; left--) {
 		leaf = list_first_entry(&map->leaves, struct lc_leaf, leaves_link);
 		list_move_tail(&leaf->leaves_link, &map->leaves);
-		if (page_busy(&leaf->page) || !list_empty(&leaf->journal_link))
+		/* It alone knows which round its entries wait for. */
+		if (page_busy(&leaf->page) || leaf->round > store->round.durable)
 			continue;
 		if (leaf->referenced) {
 			WRITE_ONCE(leaf->referenced, false);

@@ -81,8 +81,7 @@ bool lc_ref_valid(const struct lc_ref *ref, const struct lc_layout *layout)
 	case LC_REF_ZERO:
 		return !ref->address && !ref->data_blocks;
 	case LC_REF_PAGE:
-		return lc_page_address_valid(ref->address, layout) &&
-		       ref->data_blocks <= layout->store_blocks;
+		return lc_page_address_valid(ref->address, layout);
 	default:
 		return false;
 	}

@@ -189,6 +189,11 @@ static int make_room(struct lc_store *store, struct replay *replay)
 		return 0;
 	store->journal.durable = replay->at;
 	error = look_ahead(store, replay);
+	if (!error)
+		error = lc_scan_for_pages(store);
+	/* What the scan has found to be free may be named ahead. */
+	if (!error)
+		error = look_ahead(store, replay);
 	return error ? error : lc_checkpoint(store);
 }
 
@@ -205,6 +210,14 @@ static int apply_group(struct lc_store *store, struct replay *replay, int blocks
 				   &why);
 		if (error)
 			return error;
+		/* It was whole when the group was looked for. */
+		if (why || !runs_valid(store, replay, &block)) {
+			store->ops->report(store->ctx,
+					   "a journal block reads differently each time",
+					   store->super.layout.journal_start +
+					   replay->at.block);
+			return -EUCLEAN;
+		}
 		for (i = 0; i < block.runs; i++) {
 			lc_journal_run(replay->page, i, &run);
 			error = apply_run(store, run);
@@ -276,6 +289,8 @@ int lc_journal_replay(struct lc_store *store)
 	replay.page = store->ops->page_get(store->ctx, true);
 	error = replay_groups(store, &replay);
 	store->ops->page_put(store->ctx, replay.page);
+	/* It has the blocks of all groups, those that later ones let go as well. */
+	lc_scan_drop(store);
 	/* Counts of data blocks moved with the map. */
 	store->alloc.used_blocks = (u32)store->map.data_blocks;
 	store->journal.head = replay.at;

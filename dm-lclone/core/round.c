@@ -58,6 +58,9 @@ static void finish(struct lc_store *store, int error)
 	group_drop(store, &round->group);
 	INIT_LIST_HEAD(&waiting);
 	spin_lock_irqsave(&store->lock, flags);
+	/* A flush that failed elsewhere may have lost what this one was for. */
+	if (store->failed)
+		error = -EIO;
 	list_splice_tail_init(&round->waiting, &waiting);
 	if (error) {
 		list_splice_tail_init(&round->arrived, &waiting);

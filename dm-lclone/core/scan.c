@@ -115,7 +115,8 @@ static void end(struct lc_store *store, int error)
 		store->ops->bitmap_put(store->ctx, drop);
 }
 
-int lc_scan(struct lc_store *store)
+/* Under scan_mutex.  With @may_stop it gives up when it is asked to. */
+static int scan(struct lc_store *store, bool may_stop)
 {
 	u64 block = 0;
 	int error;
@@ -130,8 +131,8 @@ int lc_scan(struct lc_store *store)
 
 	store->ops->drain(store->ctx);
 	while (!error && block < store->blocks) {
-		error = READ_ONCE(store->stop_scan) ? -EINTR :
-						      visit(store, &block);
+		error = may_stop && READ_ONCE(store->stop_scan) ?
+			-EINTR : visit(store, &block);
 		if (store->map.leaves_in_memory > KEEP_LEAVES)
 			lc_map_evict(store, KEEP_LEAVES / 8);
 	}
@@ -145,14 +146,50 @@ int lc_scan(struct lc_store *store)
 	return error;
 }
 
-void lc_scan_forget(struct lc_store *store)
+int lc_scan(struct lc_store *store)
+{
+	int error;
+
+	mutex_lock(&store->scan_mutex);
+	error = scan(store, true);
+	mutex_unlock(&store->scan_mutex);
+	return error;
+}
+
+/* Whether all that may be dirty finds its places with no bitmap. */
+static bool no_bitmap_needed(struct lc_store *store)
+{
+	lockdep_assert_held(&store->lock);
+	return lc_space_known(store) >=
+	       lc_dirty_cap(store->super.layout.reserve_blocks);
+}
+
+int lc_scan_for_pages(struct lc_store *store)
+{
+	unsigned long flags;
+	bool enough;
+	int error = 0;
+
+	spin_lock_irqsave(&store->lock, flags);
+	enough = store->failed || store->alloc.scan == LC_SCAN_DONE ||
+		 no_bitmap_needed(store);
+	spin_unlock_irqrestore(&store->lock, flags);
+	if (enough)
+		return 0;
+	mutex_lock(&store->scan_mutex);
+	error = scan(store, false);
+	mutex_unlock(&store->scan_mutex);
+	return error;
+}
+
+static void forget(struct lc_store *store, bool always)
 {
 	struct lc_alloc *alloc = &store->alloc;
 	unsigned long *bitmap = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&store->lock, flags);
-	if (alloc->scan == LC_SCAN_DONE) {
+	if (alloc->scan == LC_SCAN_DONE && (always || no_bitmap_needed(store))) {
 		bitmap = alloc->bitmap;
 		alloc->bitmap = NULL;
 		alloc->scan = LC_SCAN_NONE;
@@ -160,4 +197,14 @@ void lc_scan_forget(struct lc_store *store)
 	spin_unlock_irqrestore(&store->lock, flags);
 	if (bitmap)
 		store->ops->bitmap_put(store->ctx, bitmap);
+}
+
+void lc_scan_forget(struct lc_store *store)
+{
+	forget(store, false);
+}
+
+void lc_scan_drop(struct lc_store *store)
+{
+	forget(store, true);
 }

@@ -54,6 +54,7 @@ int lc_store_init(struct lc_store *store, const struct lc_ops *ops, void *ctx,
 	store->ops = ops;
 	store->ctx = ctx;
 	spin_lock_init(&store->lock);
+	mutex_init(&store->scan_mutex);
 	mutex_init(&store->checkpoint_mutex);
 	mutex_init(&store->load_mutex);
 	store->super = *super;
@@ -77,22 +78,13 @@ static int write_copy(struct lc_store *store, unsigned int copy)
 	return error;
 }
 
-/* Whether a checkpoint finds places for all dirty pages without a scan. */
-static bool room_for_pages(const struct lc_store *store)
-{
-	const struct lc_alloc *alloc = &store->alloc;
-
-	return store->super.layout.reserve_blocks - alloc->reserve_used +
-	       alloc->data_end - alloc->high_water >= store->map.charged;
-}
-
 /* A checkpoint with an empty journal of a new epoch behind it. */
 static int new_epoch(struct lc_store *store)
 {
 	struct lc_journal *journal = &store->journal;
 	int error;
 
-	if (!room_for_pages(store)) {
+	if (lc_space_known(store) < store->map.charged) {
 		error = lc_scan(store);
 		if (error)
 			return error;
@@ -101,7 +93,10 @@ static int new_epoch(struct lc_store *store)
 	journal->head.csum = 0;
 	journal->durable = journal->head;
 	store->super.owner_epoch = journal->epoch;
-	return lc_checkpoint(store);
+	mutex_lock(&store->checkpoint_mutex);
+	error = lc_checkpoint_locked(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	return error;
 }
 
 int lc_store_open(struct lc_store *store, int stale)
@@ -126,6 +121,7 @@ int lc_store_park(struct lc_store *store)
 	struct lc_super *super = &store->super;
 	int error;
 
+	lc_scan_for_pages(store);
 	mutex_lock(&store->checkpoint_mutex);
 	memset(super->owner_host, 0, sizeof(super->owner_host));
 	memset(super->owner_boot, 0, sizeof(super->owner_boot));
@@ -140,6 +136,7 @@ int lc_store_resume(struct lc_store *store, const char *host, const u8 *boot)
 	struct lc_super *super = &store->super;
 	int error;
 
+	lc_scan_for_pages(store);
 	mutex_lock(&store->checkpoint_mutex);
 	lc_store_own(store, host, boot);
 	super->owner_epoch = super->epoch;
@@ -171,10 +168,11 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 				LC_STORE_BLOCKS_MAX);
 	struct lc_layout *layout = &store->super.layout;
 	struct lc_alloc *alloc = &store->alloc;
-	unsigned long *bitmap = NULL;
 	unsigned long flags;
 	int error = 0;
 
+	lc_scan_for_pages(store);
+	mutex_lock(&store->scan_mutex);
 	mutex_lock(&store->checkpoint_mutex);
 	if (blocks > layout->store_blocks) {
 		layout->store_blocks = blocks;
@@ -182,11 +180,12 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 		error = lc_checkpoint_locked(store);
 	}
 	if (!error && alloc->data_end != layout->data_end) {
-		/* The size is durable; the new space lies above the mark. */
+		/*
+		 * The size is durable; the new space lies above the mark.  The
+		 * bitmap is too small for it.
+		 */
+		lc_scan_drop(store);
 		spin_lock_irqsave(&store->lock, flags);
-		bitmap = alloc->bitmap;
-		alloc->bitmap = NULL;
-		alloc->scan = LC_SCAN_NONE;
 		alloc->data_end = layout->data_end;
 		lc_space_watch(store);
 		spin_unlock_irqrestore(&store->lock, flags);
@@ -194,8 +193,7 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 		store->ops->kick(store->ctx, LC_KICK_RETRY);
 	}
 	mutex_unlock(&store->checkpoint_mutex);
-	if (bitmap)
-		store->ops->bitmap_put(store->ctx, bitmap);
+	mutex_unlock(&store->scan_mutex);
 	return error;
 }
 

@@ -73,10 +73,11 @@ struct lc_store {
 	/*
 	 * Protects all below that names no other rule: entries and dirty marks
 	 * of leaves, the allocator, the lists.  Taken with interrupts off and
-	 * held for the work of one leaf at most.  Lock order: checkpoint_mutex,
-	 * load_mutex, lock.
+	 * held for the work of one leaf at most.  Lock order: scan_mutex,
+	 * checkpoint_mutex, load_mutex, lock.
 	 */
 	spinlock_t lock;
+	struct mutex scan_mutex;	/* one scan; growth of the store */
 	struct mutex checkpoint_mutex;	/* one checkpoint; changes of @super */
 	struct mutex load_mutex;	/* one page is being loaded */
 
@@ -169,8 +170,18 @@ bool lc_checkpoint_wanted(struct lc_store *store);
  */
 int lc_scan(struct lc_store *store);
 
-/* Gives the memory of the bitmap back; the next need brings the next scan. */
+/*
+ * The same when a checkpoint might not find places for its pages otherwise;
+ * does not stop for @stop_scan.
+ */
+int lc_scan_for_pages(struct lc_store *store);
+
+/*
+ * Gives the memory of the bitmap back, unless a checkpoint needs it; the next
+ * need brings the next scan.  lc_scan_drop() does so in any case.
+ */
 void lc_scan_forget(struct lc_store *store);
+void lc_scan_drop(struct lc_store *store);
 
 /*
  * Puts blocks back into use whose release is durable: drains, passes discards

@@ -66,3 +66,18 @@ test_names_are_made_safe() {
 	expect 0 lclone scan --no-catalog --json a.img
 	json '.stores[0].name == "?[2Jx?"'
 }
+
+# The catalog is a cache: what was lost comes back from the stores.
+test_rebuilds_the_catalog() {
+	export LCLONE_STATE_DIR=$PWD/state
+	mkdir d
+	store d/a.lclone 16M --origin - --size 1G --name a
+	store d/b.lclone 16M --origin - --size 2G --name b
+	expect 0 lclone scan d
+	[ -s state/catalog.json ] || fail "no catalog"
+	jq -e '.. | strings | select(. == "a")' state/catalog.json >/dev/null || fail "no clone a"
+	jq -e '.. | strings | select(. == "b")' state/catalog.json >/dev/null || fail "no clone b"
+	rm state/catalog.json
+	expect 0 lclone scan --no-catalog d
+	[ ! -e state/catalog.json ] || fail "--no-catalog made one"
+}

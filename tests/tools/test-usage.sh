@@ -97,25 +97,42 @@ test_full_output_is_an_error() {
 	says '^lclone: output: cannot be written'
 }
 
+# The options that the help of a verb explains.
+options_of() {
+	lclone "$1" --help | grep -oE '(^  |\[)--[a-z-]+' | tr -d ' [' | sort -u
+}
+
 test_man_page_of_every_verb() {
-	local verb man
-	man=$(dirname "$(realpath "$LCLONE")")
-	while [ ! -d "$man/man" ]; do man=$(dirname "$man"); done
-	[ -f "$man/man/lclone.8" ] || fail "no lclone.8"
+	local verb option
 	for verb in $verbs; do
-		[ -f "$man/man/lclone-$verb.8" ] || fail "no lclone-$verb.8"
-		grep -q "lclone-$verb" "$man/man/lclone.8" || fail "lclone.8 does not name $verb"
+		[ -f "$TOOLS/man/lclone-$verb.8" ] || fail "no lclone-$verb.8"
+		grep -q "lclone.*-$verb *(8)" "$TOOLS/man/lclone.8" ||
+			fail "lclone.8 does not name $verb"
+		for option in $(options_of "$verb"); do
+			sed 's/\\-/-/g' "$TOOLS/man/lclone-$verb.8" | grep -q -- "$option" ||
+				fail "lclone-$verb.8 lacks $option"
+		done
 	done
 }
 
-test_completion_knows_every_option() {
-	local verb tools option
-	tools=$(dirname "$(realpath "$LCLONE")")
-	while [ ! -d "$tools/completion" ]; do tools=$(dirname "$tools"); done
+# With completion of our own in a shell that knows nothing else.
+complete_words() {
+	COMP_WORDS=(lclone "$@")
+	COMP_CWORD=$#
+	_lclone
+}
+
+test_completion() {
+	local verb option
+	. "$TOOLS/completion/lclone.bash"
+	complete_words ''
 	for verb in $verbs; do
-		lclone "$verb" --help >out
-		for option in $(grep -oE -- '--[a-z-]+' out | sort -u); do
-			grep -qE -- "$option( |\"|$|\))" "$tools/completion/lclone.bash" ||
+		[[ " ${COMPREPLY[*]} " == *" $verb "* ]] || fail "completion lacks $verb"
+	done
+	for verb in $verbs; do
+		complete_words "$verb" --
+		for option in $(options_of "$verb") --help; do
+			[[ " ${COMPREPLY[*]} " == *" $option "* ]] ||
 				fail "completion lacks $option of $verb"
 		done
 	done

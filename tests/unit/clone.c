@@ -384,7 +384,7 @@ void clone_event(struct clone *clone)
 	else if (what < 83)
 		go_one(clone);
 	else if (what < 92)
-		host_serve(clone->host, ~0u);
+		host_serve(clone->host, HOST_WORK);
 	else if (what < 96)
 		wake(clone);
 	else if (what < 99)
@@ -401,8 +401,7 @@ void clone_settle(struct clone *clone)
 	while (busy) {
 		wake(clone);
 		busy = complete_one(clone) || go_one(clone) || round_event(clone) ||
-		       host_serve(clone->host, LC_KICK_ROUND | LC_KICK_CHECKPOINT |
-					       LC_KICK_RECLAIM | LC_KICK_SCAN) ||
+		       host_serve(clone->host, HOST_WORK) ||
 		       clone->host->kicks & (LC_KICK_RETRY | LC_KICK_SPACE);
 	}
 }

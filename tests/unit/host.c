@@ -345,10 +345,15 @@ static unsigned int blocked(const struct host *host)
 {
 	unsigned int kicks = 0;
 
-	if (host->store.checkpoint_mutex.held)
+	if (host->store.checkpoint_mutex.held || host->store.load_mutex.held)
 		kicks |= LC_KICK_CHECKPOINT | LC_KICK_SCAN;
-	if (host->store.load_mutex.held || host->scanning)
-		kicks |= LC_KICK_CHECKPOINT | LC_KICK_SCAN;
+	if (host->store.scan_mutex.held) {
+		kicks |= LC_KICK_SCAN;
+		/* A checkpoint would have to wait for the scan, or needs none. */
+		if (lc_space_known(&host->store) <
+		    lc_dirty_cap(host->super.layout.reserve_blocks))
+			kicks |= LC_KICK_CHECKPOINT;
+	}
 	if (host->reclaiming)
 		kicks |= LC_KICK_RECLAIM;
 	return kicks;
@@ -371,9 +376,7 @@ static void serve(struct host *host, unsigned int kick)
 		host->reclaiming = false;
 		break;
 	case LC_KICK_SCAN:
-		host->scanning = true;
 		lc_scan(store);
-		host->scanning = false;
 		break;
 	}
 }
@@ -417,9 +420,7 @@ void host_settle(struct host *host)
 	bool busy = true;
 
 	while (busy) {
-		busy = host_serve(host, LC_KICK_ROUND | LC_KICK_CHECKPOINT |
-					LC_KICK_RECLAIM | LC_KICK_SCAN) ||
-		       host_round_io(host);
+		busy = host_serve(host, HOST_WORK) || host_round_io(host);
 		if (host->step) {
 			host->step = false;
 			lc_round_step(&host->store);

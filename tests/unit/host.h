@@ -31,7 +31,6 @@ struct host {
 	struct host_round round;
 	bool step;			/* lc_round_step() is due */
 	bool reclaiming;
-	bool scanning;
 	unsigned int reports;		/* lines for the log */
 	const char *report;		/* the last of them */
 	u32 memory_out;			/* pages, leaves, nodes, bitmaps given out */
@@ -46,6 +45,10 @@ struct host {
 	int (*read)(struct host *host, u32 block, void *page);
 	void *owner;			/* of the test */
 };
+
+/* The kicks that the host serves; the others are the test's. */
+#define HOST_WORK \
+	(LC_KICK_ROUND | LC_KICK_CHECKPOINT | LC_KICK_RECLAIM | LC_KICK_SCAN)
 
 /* What a store is formatted with. */
 struct host_format {
@@ -68,7 +71,7 @@ void host_close(struct host *host);
 /* A store that is open, over a new disk.  The case ends when that fails. */
 struct host *host_new_open(struct kunit *test, u32 store_blocks, u64 clone_blocks);
 
-/* Serves one kick of those in @which, whichever comes; false: there is none. */
+/* Serves one kick of HOST_WORK in @which, whichever comes; false: there is none. */
 bool host_serve(struct host *host, unsigned int which);
 
 /* Completes what the round has under way; false when there is nothing. */

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Completion of lclone for bash.
+
+# Names from the catalog: clones, or templates.
+_lclone_clones() {
+	lclone list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_lclone_templates() {
+	lclone template list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_lclone_options() {
+	case $1 in
+	template) echo '--help --quick --format --dir --backing --json' ;;
+	create)
+		echo '--help --template --store --dir --vg --store-size --size --count' \
+			'--error-if-no-space --no-activate --force --json'
+		;;
+	activate) echo '--help --all --force' ;;
+	deactivate) echo '--help --all' ;;
+	list | tree | status) echo '--help --json' ;;
+	remove) echo '--help --wipe --force' ;;
+	format) echo '--help --origin --size --name --force --json' ;;
+	table)
+		echo '--help --origin --command --error-if-no-space' \
+			'--no-discard-passdown --json'
+		;;
+	info) echo '--help --json' ;;
+	check) echo '--help --json --quiet' ;;
+	dump) echo '--help --json --output' ;;
+	scan) echo '--help --json --no-catalog' ;;
+	esac
+}
+
+# What a word that is no option may be.
+_lclone_words() {
+	case $1 in
+	template)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			echo 'add list show verify remove'
+		elif [ "${COMP_WORDS[2]}" != add ]; then
+			_lclone_templates
+		fi
+		;;
+	activate | deactivate | status | remove) _lclone_clones ;;
+	esac
+}
+
+_lclone() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local verb=${COMP_WORDS[1]}
+	local verbs='template create activate deactivate list tree status remove
+		format table info check dump scan'
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$word")
+		return
+	fi
+	case $before in
+	--template)
+		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_templates)" -- "$word")
+		return
+		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W 'raw qcow2' -- "$word")
+		return
+		;;
+	--vg)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(vgs --noheadings -o vg_name 2>/dev/null)" -- "$word")
+		return
+		;;
+	--origin | --store | --dir | --output) return ;;	# a path, by default
+	--size | --store-size | --name | --count | --command) return ;;
+	esac
+	case $word in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$(_lclone_options "$verb")" -- "$word") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(_lclone_words "$verb")" -- "$word") ;;
+	esac
+}
+
+complete -o default -F _lclone lclone
