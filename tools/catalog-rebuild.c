@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "catalog.h"
+#include "loop.h"
 #include "lvm.h"
 #include "origin.h"
 #include "output.h"
@@ -53,7 +54,8 @@ static void note_place(const struct found_store *found, struct clone *clone)
 	free(clone->lv);
 	clone->vg = NULL;
 	clone->lv = NULL;
-	if (found->file) {
+	/* A loop device that somebody made is theirs, and so is its file. */
+	if (found->file && (!found->device || loop_is_ours(found->device))) {
 		clone->kind = STORE_KIND_DIR;
 		clone->store_path = origin_stable_path(found->file);
 	} else if (lvm_is_ours(found->device, &clone->vg, &clone->lv)) {
@@ -67,7 +69,7 @@ static void note_place(const struct found_store *found, struct clone *clone)
 
 static const char *place_of(const struct found_store *found)
 {
-	return found->file ? found->file : found->device;
+	return found->device ? found->device : found->file;
 }
 
 /* Whether @found is the place that the catalog knows already. */
@@ -75,11 +77,12 @@ static bool same_place(const struct found_store *found, const struct clone *clon
 {
 	struct stat a, b;
 
-	if (stat(place_of(found), &a) || stat(clone->store_path, &b))
+	if (stat(clone->store_path, &b))
 		return false;
-	if (S_ISBLK(a.st_mode))
-		return S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
-	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	if (found->device && S_ISBLK(b.st_mode))
+		return !stat(found->device, &a) && a.st_rdev == b.st_rdev;
+	return found->file && !stat(found->file, &a) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /*

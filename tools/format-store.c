@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
+#include "catalog.h"
 #include "fingerprint.h"
 #include "format-store.h"
 #include "output.h"
@@ -41,26 +42,13 @@ static int note_origin(const struct format_request *request,
 	return error;
 }
 
-/* What device-mapper takes for a name without quoting. */
-static const char name_characters[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#+-.:=@_";
-
-static int note_text(char *to, size_t bytes, const char *text, const char *what)
+static int note_name(char to[LC_NAME_BYTES], const char *name)
 {
-	if (!text)
-		return 0;
-	if (text[strspn(text, name_characters)]) {
-		report_error(text, "is no name for %s", what);
-		report_hint("use letters, digits and #+-.:=@_");
-		return -EINVAL;
-	}
-	if (strlen(text) >= bytes) {
-		report_error(text, "is too long a name for %s (at most %zu bytes)",
-			     what, bytes - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(to, text, strlen(text));
-	return 0;
+	int error = name ? name_check(name) : 0;
+
+	if (name && !error)
+		memcpy(to, name, strlen(name));
+	return error;
 }
 
 /* The path of the origin is a hint only, so one that does not fit is left out. */
@@ -126,11 +114,9 @@ static int compose(const struct format_request *request, u64 store_bytes,
 	if (!error)
 		error = note_sizes(request, store_bytes, super);
 	if (!error)
-		error = note_text(super->clone_name, LC_NAME_BYTES,
-				  request->clone_name, "a clone");
+		error = note_name(super->clone_name, request->clone_name);
 	if (!error)
-		error = note_text(super->origin_name, LC_NAME_BYTES,
-				  request->template_name, "a template");
+		error = note_name(super->origin_name, request->template_name);
 	if (error)
 		return error;
 	if (request->template_uuid)

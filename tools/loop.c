@@ -195,6 +195,16 @@ static bool is_ours(int fd)
 	       !strcmp((const char *)info.lo_file_name, MARK);
 }
 
+bool loop_is_ours(const char *device)
+{
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	bool ours = fd >= 0 && is_ours(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ours;
+}
+
 int loop_detach(const char *device)
 {
 	int fd = open(device, O_RDONLY | O_CLOEXEC);

@@ -39,6 +39,9 @@ int loop_attach(const char *file, enum loop_kind kind, char **device, bool *made
  */
 int loop_detach(const char *device);
 
+/* Whether loop_attach() made it, and nobody else did. */
+bool loop_is_ours(const char *device);
+
 /* Whether no other device stands on @device, a path of a loop device. */
 bool loop_idle(const char *device);
 

@@ -217,3 +217,21 @@ int probe_unused(const char *path)
 		return report_busy(path, st.st_rdev);
 	return 0;	/* opening it will tell of any other error */
 }
+
+int store_open_idle(const char *path, struct store_file *store)
+{
+	dev_t loop = loop_over_file(path);
+	struct store_file over;
+	char *name;
+	int error = 0;
+
+	if (loop) {
+		name = device_path(loop);
+		error = store_open(name, STORE_READ | STORE_EXCLUSIVE, &over);
+		if (!error)
+			store_close(&over);
+		free(name);
+	}
+	return error ? error :
+	       store_open(path, STORE_READ | STORE_EXCLUSIVE, store);
+}

@@ -29,6 +29,13 @@ int probe_wipe(struct store_file *store);
 int probe_unused(const char *path);
 
 /*
+ * Opens a store for reading that nobody has active: as store_open() with
+ * STORE_EXCLUSIVE, and when it is a file, the loop device over it must be idle,
+ * too.
+ */
+int store_open_idle(const char *path, struct store_file *store);
+
+/*
  * Whether a store may stand above an origin: -EINVAL when they are the same,
  * when the store lies inside the origin (a partition, a device-mapper or md
  * device over it, a loop device over a file on it), when the origin lies inside

@@ -76,7 +76,8 @@ int origin_matches(const char *store_path, const struct lc_super *super,
  */
 static char *table_device(const char *path, const char *what)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/#+-.:=@_,%";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/#+-.:=@_,%";
 	struct stat st;
 	dev_t loop;
 

@@ -2,7 +2,6 @@
 /* lclone check: looks for damage in a store that is not active. */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include "check.h"
 #include "options.h"
 #include "output.h"
@@ -111,32 +110,13 @@ static int report_damage(const char *path, const struct check_report *report)
 	return STATUS_DAMAGED;
 }
 
-/* A file is busy, too, when the loop device over it is. */
-static int open_idle(const char *path, struct store_file *store)
-{
-	dev_t loop = loop_over_file(path);
-	struct store_file over;
-	char *name;
-	int error = 0;
-
-	if (loop) {
-		name = device_path(loop);
-		error = store_open(name, STORE_READ | STORE_EXCLUSIVE, &over);
-		if (!error)
-			store_close(&over);
-		free(name);
-	}
-	return error ? error :
-	       store_open(path, STORE_READ | STORE_EXCLUSIVE, store);
-}
-
 static int check(const char *path, bool json, bool quiet)
 {
 	struct check_report report;
 	struct store_file store;
 	int status = STATUS_FAILED;
 
-	if (open_idle(path, &store))
+	if (store_open_idle(path, &store))
 		return STATUS_FAILED;
 	if (!check_store(&store, &report)) {
 		status = report_damage(path, &report);

@@ -6,6 +6,7 @@
 #include "dump.h"
 #include "options.h"
 #include "output.h"
+#include "probe.h"
 
 static const char usage[] =
 "usage: lclone dump STORE [--json] [--output FILE]\n"
@@ -32,8 +33,12 @@ static int dump(const char *path, const char *output, bool json)
 	FILE *to = stdout;
 	int error;
 
-	if (store_open_load(path, STORE_READ | STORE_EXCLUSIVE, &store))
+	if (store_open_idle(path, &store))
 		return STATUS_FAILED;
+	if (store_load(&store)) {
+		store_close(&store);
+		return STATUS_FAILED;
+	}
 	if (output)
 		to = fopen(output, "wxe");
 	if (!to) {

@@ -2,15 +2,18 @@
 # The tool on real devices: templates, clones in files, on devices and on logical volumes, the
 # catalog, and what is refused.
 
-# tool_state: a catalog of this test's own. At the end all clones and templates go.
+# tool_state: a catalog of this test's own.
 tool_state() {
 	LCLONE_STATE_DIR=$(mktemp -d /run/lclone.XXXXXX)
 	export LCLONE_STATE_DIR
 	on_exit rm -rf "$LCLONE_STATE_DIR"
-	on_exit env "LCLONE_STATE_DIR=$LCLONE_STATE_DIR" bash -c \
-		'lclone list --json | jq -r ".clones[].name" | xargs -r lclone remove --force
-		lclone template list --json | jq -r ".templates[].name" |
-			xargs -rn1 lclone template remove'
+	on_exit remove_all
+}
+
+# Removes all clones and templates. Registered again with each device that they may stand on.
+remove_all() {
+	lclone list --json | jq -r '.clones[].name' | xargs -r lclone remove --force
+	lclone template list --json | jq -r '.templates[].name' | xargs -rn1 lclone template remove
 }
 
 # tool_dir SIZE: an ext4 filesystem for stores and images; sets DIR.
@@ -22,6 +25,7 @@ tool_dir() {
 	on_exit rmdir "$DIR"
 	mount "$dev" "$DIR"
 	on_exit umount "$DIR"
+	on_exit remove_all
 }
 
 # tool_image SIZE: an image with random content in DIR; sets IMAGE.
@@ -61,6 +65,7 @@ test_template_of_a_device() {
 	local dev sum
 	tool_state
 	dev=$(make_loop 16M)
+	on_exit remove_all
 	dd if=/dev/urandom of="$dev" bs=1M count=16 oflag=direct status=none
 	sum=$(sha256_of "$dev")
 	lclone template add gold "$dev"
@@ -80,13 +85,12 @@ test_template_in_use_is_refused() {
 	local dev writer
 	tool_state
 	dev=$(make_loop 32M)
+	on_exit remove_all
 	mkfs.ext4 -q "$dev"
 	mount "$dev" /mnt
-	on_exit umount -q /mnt
 	expect_fail lclone template add gold "$dev"
 	expect_said "mounted"
 	umount /mnt
-	on_exit mount --bind /run /mnt
 	sleep 100 >>"$dev" &
 	writer=$!
 	expect_fail lclone template add gold "$dev"
@@ -201,6 +205,7 @@ test_store_on_a_device() {
 	tool_up
 	dev=$(make_loop 32M)
 	other=$(make_loop 32M)
+	on_exit remove_all
 	mkfs.ext4 -q "$dev"
 	expect_fail lclone create vm --template gold --store "$dev"
 	expect_said "filesystem"
@@ -226,6 +231,7 @@ test_store_on_a_logical_volume() {
 	vgcreate -q --yes lcvg "$dev" >/dev/null
 	on_exit wipefs -qa "$dev"
 	on_exit vgremove -q --force --yes lcvg
+	on_exit remove_all
 	lclone create vm --template gold --vg lcvg --store-size 40M
 	write_at /dev/mapper/vm 2
 	assert_eq "$(lvs --noheadings -o lv_tags lcvg/vm | tr -d ' ')" lclone tags
@@ -295,7 +301,7 @@ test_a_failed_create_leaves_nothing() {
 test_a_full_directory_is_told_and_left_clean() {
 	local before
 	tool_up 40M
-	fallocate -l "$(($(stat -fc '%a*%S' "$DIR") - 1000000))" "$DIR/ballast"
+	fallocate -l "$(($(stat -fc '%f*%S' "$DIR") - 1000000))" "$DIR/ballast"
 	before=$(ls "$DIR")
 	expect_fail lclone create vm --template gold --dir "$DIR"
 	expect_said "No space left on device"
@@ -392,6 +398,7 @@ test_remove_wipes() {
 	local dev
 	tool_up
 	dev=$(make_loop 32M)
+	on_exit remove_all
 	lclone create vm --template gold --store "$dev"
 	write_at /dev/mapper/vm 1
 	lclone remove --wipe vm
@@ -406,6 +413,7 @@ test_remove_spares_what_is_not_its_own() {
 	local dev
 	tool_up
 	dev=$(make_loop 32M)
+	on_exit remove_all
 	lclone create vm --template gold --store "$dev"
 	lclone deactivate vm
 	wipefs -qa "$dev"
@@ -425,6 +433,7 @@ test_scan_rebuilds_the_catalog() {
 	local dev before uuid
 	tool_up
 	dev=$(make_loop 32M)
+	on_exit remove_all
 	lclone create a --template gold --dir "$DIR"
 	lclone create b --template gold --store "$dev"
 	write_at /dev/mapper/a 1

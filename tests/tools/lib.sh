@@ -62,7 +62,8 @@ loop() {
 }
 
 lclone() { "$LCLONE" "$@"; }
-fill() { "$FILL" "$@"; }
+fill() { "$HELPERS/fill-store" "$@"; }
+live() { "$HELPERS/live-store" "$@"; }
 
 # overwrite FILE BLOCK: other bytes in the middle of a block of 4096.
 overwrite() {

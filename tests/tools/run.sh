@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Runs the tests of the tool.  Usage: run.sh [test-FILE.sh[:test_NAME]...]   (default: all)
-# Needs LCLONE, FILL and TOOLS, as the Makefile sets them.  Ends in "N passed, N failed".
+# Needs LCLONE, HELPERS and TOOLS, as the Makefile sets them.  Ends in "N passed, N failed".
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-: "${LCLONE:?}" "${FILL:?}" "${TOOLS:?}"
-export LCLONE FILL TOOLS UBSAN_OPTIONS=print_stacktrace=1
+: "${LCLONE:?}" "${HELPERS:?}" "${TOOLS:?}"
+export LCLONE HELPERS TOOLS UBSAN_OPTIONS=print_stacktrace=1
 top=$(mktemp -d "${TMPDIR:-/tmp}/lclone-tests.XXXXXX")
 passed=0 failed=0 skipped=0
 

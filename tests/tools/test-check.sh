@@ -35,6 +35,37 @@ test_agrees_with_a_plain_array() {
 	done
 }
 
+# What the core leaves behind, wherever it stops, is whole for the checker.
+test_agrees_with_the_core() {
+	local seed
+	for seed in $(seq 1 12); do
+		store s.img $((seed * 8 + 8))M --origin - --size $((seed * 97 + 3))M
+		live s.img "$seed" 400 >want || fail "seed $seed: the core failed"
+		expect 0 lclone check s.img
+		expect 0 lclone dump s.img
+		diff want <(grep -E '^(data|zero|end) ' out) >difference ||
+			fail "seed $seed: the dump differs: $(head difference)"
+		# It goes on where it was.
+		live s.img "$seed$seed" 100 >want || fail "seed $seed: the core failed again"
+		expect 0 lclone check s.img
+		expect 0 lclone dump s.img
+		diff want <(grep -E '^(data|zero|end) ' out) >difference ||
+			fail "seed $seed: the dump differs: $(head difference)"
+	done
+}
+
+test_a_core_that_stops_anywhere() {
+	local seed stop
+	for seed in $(seq 1 60); do
+		stop=$((seed * seed * 3 % 700 + 1))
+		store s.img 24M --origin - --size 333M
+		live s.img "$seed" 300 $stop >/dev/null || fail "seed $seed: the core failed"
+		expect 0 lclone check s.img
+		live s.img "$seed" 50 $((stop % 90 + 1)) >/dev/null || fail "seed $seed: the core failed again"
+		expect 0 lclone check s.img
+	done
+}
+
 test_dump_formats() {
 	filled 3 10 3
 	expect 0 lclone dump s.img
@@ -199,6 +230,18 @@ test_in_use() {
 	flock 9
 	refused 'is in use' lclone check s.img
 	refused 'is in use' lclone dump s.img
+}
+
+# The file of a store whose loop device is in use, here by a mount as a clone would be.
+test_in_use_through_its_loop_device() {
+	file s.img 16M
+	mkfs.ext4 -q s.img
+	loop s.img
+	mkdir m
+	mount "$dev" m || skip "cannot mount"
+	refused "$dev: is in use" lclone check s.img
+	refused "$dev: is in use" lclone dump s.img
+	refused "is in use" lclone check "$dev"
 }
 
 test_hostile_store() {

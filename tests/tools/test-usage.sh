@@ -51,11 +51,11 @@ test_wrong_number_of_arguments() {
 	expect 2 lclone format --origin - --size 1G
 	expect 2 lclone format a b --origin - --size 1G
 	expect 2 lclone format a
-	says -- '--origin DEV .* is missing'
+	says '--origin DEV .* is missing'
 	expect 2 lclone format a --origin
 	says "'--origin' needs a value"
 	expect 2 lclone format a --origin -
-	says -- '--origin - needs --size'
+	says '--origin - needs --size'
 	expect 2 lclone format a --origin - --size 1G --name ''
 }
 

@@ -14,19 +14,6 @@ static void part_state(struct clone *clone, struct part *part,
 	list_move_tail(&part->link, &clone->part[state]);
 }
 
-static struct part *part_new(struct clone *clone, const struct part *like)
-{
-	struct part *part = malloc(sizeof(*part));
-
-	KUNIT_ASSERT_NOT_NULL(clone->test, part);
-	*part = *like;
-	INIT_LIST_HEAD(&part->link);
-	INIT_LIST_HEAD(&part->wait.link);
-	part_state(clone, part, PART_READY);
-	clone->parts++;
-	return part;
-}
-
 static void part_end(struct clone *clone, struct part *part, int error)
 {
 	bool durable = part->fua || part->device_fua;
@@ -43,6 +30,24 @@ static void part_end(struct clone *clone, struct part *part, int error)
 	list_del_init(&part->link);
 	clone->parts--;
 	free(part);
+}
+
+static void answered(struct host *host, struct host_wait *wait)
+{
+	part_end(host->owner, container_of(wait, struct part, wait), wait->error);
+}
+
+static struct part *part_new(struct clone *clone, const struct part *like)
+{
+	struct part *part = malloc(sizeof(*part));
+
+	KUNIT_ASSERT_NOT_NULL(clone->test, part);
+	*part = *like;
+	INIT_LIST_HEAD(&part->link);
+	part->wait.done = answered;
+	part_state(clone, part, PART_READY);
+	clone->parts++;
+	return part;
 }
 
 /* Keeps the first @count blocks; the rest starts as a part of its own. */
@@ -67,7 +72,7 @@ static void part_written(struct clone *clone, struct part *part)
 	}
 	/* It has completed for the model only when the round has. */
 	part_state(clone, part, PART_ROUND);
-	lc_round_wait_later(&clone->host->store, &part->wait);
+	lc_round_wait_later(&clone->host->store, &part->wait.core);
 }
 
 static void submit_data(struct clone *clone, struct part *part, u32 store,
@@ -183,7 +188,7 @@ static bool part_map(struct clone *clone, struct part *part)
 
 	if (part->kind == PART_FLUSH) {
 		part_state(clone, part, PART_ROUND);
-		lc_round_wait(store, &part->wait);
+		lc_round_wait(store, &part->wait.core);
 		return false;
 	}
 	if (part->kind != PART_READ && lc_failed(store)) {
@@ -438,13 +443,6 @@ static void drained(struct host *host)
 	} while (found);
 }
 
-static void answered(struct host *host, struct lc_wait *wait, int error)
-{
-	struct part *part = container_of(wait, struct part, wait);
-
-	part_end(host->owner, part, error);
-}
-
 struct clone *clone_new(struct kunit *test, const struct host_format *format,
 			u32 clusters)
 {
@@ -461,7 +459,6 @@ struct clone *clone_new(struct kunit *test, const struct host_format *format,
 	host->owner = clone;
 	host->pause = paused;
 	host->drain = drained;
-	host->answer = answered;
 	return clone;
 }
 

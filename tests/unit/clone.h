@@ -32,7 +32,7 @@ enum part_state {
 /* Blocks of one operation that go the same way. */
 struct part {
 	struct list_head link;	/* in clone->part[state] */
-	struct lc_wait wait;
+	struct host_wait wait;
 	enum part_kind kind;
 	enum part_state state;
 	u64 block;

@@ -16,6 +16,8 @@ struct life {
 	u32 clusters;
 	u32 crashes;
 	u32 events;		/* of use between two crashes, at most */
+	bool grows;
+	bool failures;		/* of the device below, now and then */
 };
 
 /* Recovers, however often the power goes in the middle of it. */
@@ -64,22 +66,64 @@ static void compare_walk(struct clone *clone)
 	walk_free(walk);
 }
 
+static void grow(struct clone *clone)
+{
+	struct disk *disk = clone->host->disk;
+
+	disk_grow(disk, disk->blocks + 1 + random_below(200));
+	lc_store_extend(&clone->host->store,
+			(u64)disk->blocks * LC_BLOCK_SECTORS);
+}
+
+/* All that was begun ends; nobody is left to wait for what never comes. */
+static void settle(struct clone *clone)
+{
+	bool full = !list_empty(&clone->part[PART_FULL]);
+
+	clone_settle(clone);
+	KUNIT_EXPECT_TRUE(clone->test, list_empty(&clone->part[PART_BUSY]));
+	KUNIT_EXPECT_TRUE(clone->test, list_empty(&clone->part[PART_ROUND]));
+	if (!full && lc_failed(&clone->host->store))
+		KUNIT_EXPECT_EQ(clone->test, clone->parts, 0u);
+}
+
 static void use(struct clone *clone, const struct life *life)
 {
+	struct disk *disk = clone->host->disk;
 	u32 events = 1 + random_below(life->events);
 
 	clone->active = true;
+	clone->error_if_no_space = random_chance(50);
 	clone->host->scarce_percent = random_chance(30) ? 50 : 0;
 	if (random_chance(85))
-		clone->host->disk->cut_in = 1 + random_below(life->events / 2);
-	while (events-- && !clone->host->disk->dead)
+		disk->cut_in = 1 + random_below(life->events / 2);
+	if (life->failures && random_chance(30))
+		disk->fail_in[DISK_WRITE + random_below(2)] =
+			1 + random_below(life->events / 2);
+	if (life->grows && random_chance(20))
+		grow(clone);
+	while (events-- && !disk->dead)
 		clone_event(clone);
-	if (!clone->host->disk->dead && random_chance(20)) {
-		clone_settle(clone);
-		clone->active = false;
-		KUNIT_EXPECT_FALSE(clone->test,
-				   !list_empty(&clone->part[PART_BUSY]));
-	}
+	if (!disk->dead && random_chance(20))
+		settle(clone);
+	clone->active = false;
+	if (!disk->fail_in[DISK_WRITE] && !disk->fail_in[DISK_FLUSH] && !disk->dead)
+		KUNIT_EXPECT_TRUE(clone->test, life->failures ||
+				  !lc_failed(&clone->host->store));
+	disk->fail_in[DISK_WRITE] = 0;
+	disk->fail_in[DISK_FLUSH] = 0;
+}
+
+/* Takes it down in good order, and has a look at what that left. */
+static void close(struct clone *clone)
+{
+	struct host *host = clone->host;
+
+	host->disk->cut_in = 0;
+	host_close(host);
+	walk_check(clone->test, host->disk);
+	KUNIT_ASSERT_EQ(clone->test, clone_open(clone), 0);
+	clone_verify(clone);
 }
 
 static void live(struct kunit *test, const struct life *life)
@@ -99,6 +143,9 @@ static void live(struct kunit *test, const struct life *life)
 		compare_walk(clone);
 		clone_verify(clone);
 		use(clone, life);
+		if (!clone->host->disk->dead && !clone->parts &&
+		    !lc_failed(&clone->host->store))
+			close(clone);
 		clone_crash(clone);
 	}
 	clone_delete(clone);
@@ -141,10 +188,49 @@ static void p1_p2_p4_three_levels(struct kunit *test)
 		});
 }
 
+static void p1_p2_p4_p5_full_store(struct kunit *test)
+{
+	u32 lives = 10;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048, .clone_blocks = 100000,
+			.origin_blocks = 90000, .clusters = 120,
+			.crashes = 20, .events = 2000,
+		});
+}
+
+static void p1_p2_p5_full_store_that_grows(struct kunit *test)
+{
+	u32 lives = 5;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048, .clone_blocks = 50000,
+			.origin_blocks = 0, .clusters = 200,
+			.crashes = 15, .events = 2000, .grows = true,
+		});
+}
+
+static void p1_device_that_fails(struct kunit *test)
+{
+	u32 lives = 10;
+
+	while (lives-- && !test->failed)
+		live(test, &(struct life) {
+			.store_blocks = 2048, .clone_blocks = 20000,
+			.origin_blocks = 30000, .clusters = 40,
+			.crashes = 20, .events = 600, .failures = true,
+		});
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(p1_p2_p4_one_leaf),
 	KUNIT_CASE(p1_p2_p4_many_leaves),
 	KUNIT_CASE(p1_p2_p4_three_levels),
+	KUNIT_CASE(p1_p2_p4_p5_full_store),
+	KUNIT_CASE(p1_p2_p5_full_store_that_grows),
+	KUNIT_CASE(p1_device_that_fails),
 	{ }
 };
 

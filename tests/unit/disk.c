@@ -127,6 +127,7 @@ struct disk_io *disk_submit(struct disk *disk, u32 block, const void *page,
 	io->block = block;
 	io->sectors = ALL_SECTORS;
 	io->fua = fua;
+	io->lost = false;
 	io->completed = 0;
 	memcpy(io->page, page, LC_BLOCK_SIZE);
 	INIT_LIST_HEAD(&io->link);
@@ -180,20 +181,22 @@ u64 disk_flush_begin(struct disk *disk)
 int disk_flush_end(struct disk *disk, u64 begun)
 {
 	struct disk_io *io, *next;
-	bool lost;
+	bool failed;
 
 	if (disk->dead || cut(disk))
 		return -EIO;
-	/* A device whose flush fails may have lost what it should have kept. */
-	lost = fails(disk, DISK_FLUSH);
+	/* A device whose flush fails has lost what it should have kept. */
+	failed = fails(disk, DISK_FLUSH);
 	list_for_each_entry_safe(io, next, &disk->cache, link) {
 		if (io->completed > begun)
 			continue;
-		if (!lost)
-			persist(disk, io, io->sectors);
+		io->lost |= failed;
+		if (io->lost)
+			continue;
+		persist(disk, io, io->sectors);
 		free_io(io);
 	}
-	return lost ? -EIO : 0;
+	return failed ? -EIO : 0;
 }
 
 int disk_flush(struct disk *disk)
@@ -217,7 +220,9 @@ void disk_cut(struct disk *disk)
 /* Kept, dropped or torn. */
 static void survive(struct disk *disk, struct disk_io *io, u32 keep, u32 tear)
 {
-	if (random_chance(tear))
+	if (io->lost)
+		;
+	else if (random_chance(tear))
 		persist(disk, io, io->sectors & (u8)random_u64());
 	else if (random_chance(keep))
 		persist(disk, io, io->sectors);

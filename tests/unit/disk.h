@@ -26,6 +26,7 @@ struct disk_io {
 	u32 block;
 	u8 sectors;		/* bits: those that it writes, all at first */
 	bool fua;
+	bool lost;		/* by a flush that failed: it can be read until a crash */
 	u8 page[LC_BLOCK_SIZE];
 };
 

@@ -168,18 +168,15 @@ static void op_kick(void *ctx, enum lc_kick what)
 
 static void op_answer(void *ctx, struct lc_wait *wait, int error)
 {
+	struct host_wait *own = container_of(wait, struct host_wait, core);
 	struct host *host = ctx;
-	struct host_wait *own;
 
 	KUNIT_ASSERT_FALSE(host->test, host->store.lock.held);
-	if (host->answer) {
-		host->answer(host, wait, error);
-		return;
-	}
-	own = container_of(wait, struct host_wait, wait);
 	KUNIT_EXPECT_FALSE(host->test, own->answered);
 	own->answered = true;
 	own->error = error;
+	if (own->done)
+		own->done(host, own);
 }
 
 static void op_report(void *ctx, const char *what, u64 block)
@@ -433,7 +430,7 @@ int host_flush(struct host *host)
 {
 	struct host_wait wait = { .answered = false };
 
-	lc_round_wait(&host->store, &wait.wait);
+	lc_round_wait(&host->store, &wait.core);
 	host_settle(host);
 	KUNIT_ASSERT_TRUE(host->test, wait.answered);
 	return wait.error;

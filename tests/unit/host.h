@@ -40,7 +40,6 @@ struct host {
 	/* Of the test; may be NULL. */
 	void (*pause)(struct host *host);
 	void (*drain)(struct host *host);
-	void (*answer)(struct host *host, struct lc_wait *wait, int error);
 	void (*discarded)(struct host *host, u32 block, u32 count);
 	int (*read)(struct host *host, u32 block, void *page);
 	void *owner;			/* of the test */
@@ -49,6 +48,14 @@ struct host {
 /* The kicks that the host serves; the others are the test's. */
 #define HOST_WORK \
 	(LC_KICK_ROUND | LC_KICK_CHECKPOINT | LC_KICK_RECLAIM | LC_KICK_SCAN)
+
+/* A wait that remembers its answer. */
+struct host_wait {
+	struct lc_wait core;
+	bool answered;
+	int error;
+	void (*done)(struct host *host, struct host_wait *wait);	/* or NULL */
+};
 
 /* What a store is formatted with. */
 struct host_format {
@@ -85,13 +92,6 @@ bool host_take_kick(struct host *host, unsigned int which);
 
 /* Runs a round from begin to end; returns its answer. */
 int host_flush(struct host *host);
-
-/* A wait that remembers its answer. */
-struct host_wait {
-	struct lc_wait wait;
-	bool answered;
-	int error;
-};
 
 /*
  * The whole way of a first write of @count blocks from @block on, whose sectors

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# In the guest: measures all kinds of devices and prints the table. Last come the results as JSON,
+# each line behind "json: ", for the host.
+# Usage: guest.sh [KIND]...
+set -eEuo pipefail
+shopt -s inherit_errexit
+BENCH=/repo/tests/bench
+RESULTS=/run/bench-results
+# shellcheck source=tests/guest/lib.sh
+. /repo/tests/guest/lib.sh
+# shellcheck source=tests/bench/lib-targets.sh
+. "$BENCH/lib-targets.sh"
+# shellcheck source=tests/bench/lib-jobs.sh
+. "$BENCH/lib-jobs.sh"
+
+failed_at() {
+	echo "bench: line $1 of ${2##*/}: $3"
+	dmesg | tail -n 5
+}
+undo() {
+	local rc=$?
+	trap - ERR
+	set +e
+	udevadm control --start-exec-queue
+	run_cleanups
+	exit "$rc"
+}
+trap 'failed_at "$LINENO" "${BASH_SOURCE[0]}" "$BASH_COMMAND"' ERR
+trap undo EXIT
+
+kinds=("${@:-${KINDS[@]}}")
+: >"$RESULTS"
+make_devices
+for kind in "${kinds[@]}"; do
+	run_jobs "$kind"
+done
+jq -s --arg kernel "$(uname -r)" -f "$BENCH/results.jq" "$RESULTS" | sed 's/^/json: /'

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# In the guest: the devices that are compared. Each lies over the same origin ($ORIGIN, ORIGIN_SIZE)
+# and, but for dm-linear, keeps its changes on the same store ($STORE).
+#
+# up_KIND prints the path of a device without any drift; down_KIND takes it away.
+
+ORIGIN_SIZE=256M STORE_SIZE=320M POOL_META_SIZE=8M
+KINDS=(linear lclone snapshot4 snapshot64 thin qcow2)
+
+# All pages of all devices are there before anything is measured: a null_blk takes memory for a page
+# at its first write, which would be counted as the cost of whoever wrote first.
+make_devices() {
+	ORIGIN=$(make_null_blk "$ORIGIN_SIZE")
+	STORE=$(make_null_blk "$STORE_SIZE")
+	POOL_META=$(make_null_blk "$POOL_META_SIZE")
+	fill "$ORIGIN" 0
+	fill "$STORE" 0xa5
+	fill "$POOL_META" 0
+}
+
+# fill DEV BYTE
+fill() {
+	fio --name=fill --filename="$1" --rw=write --bs=1M --direct=1 --buffer_pattern="$2" \
+		--output=/dev/null
+}
+
+# Destroys what the last user of a device left where the next one looks first.
+wipe() {
+	dd if=/dev/zero of="$1" bs=64K count=1 oflag=direct status=none
+}
+
+# dm_up TABLE: one dm device, called bench.
+dm_up() {
+	dmsetup create bench --table "$1" >&2
+	echo /dev/mapper/bench
+}
+
+dm_down() {
+	retry dmsetup remove "$1"
+}
+
+up_linear() { dm_up "0 $(sectors "$ORIGIN") linear $STORE 0"; }
+down_linear() { dm_down bench; }
+
+up_lclone() {
+	lclone format "$STORE" --origin "$ORIGIN" --force >&2
+	dm_up "$(lclone table "$STORE")"
+}
+down_lclone() { dm_down bench; }
+
+# up_snapshot SECTORS_PER_CHUNK
+up_snapshot() {
+	wipe "$STORE"
+	dm_up "0 $(sectors "$ORIGIN") snapshot $ORIGIN $STORE P $1"
+}
+up_snapshot4() { up_snapshot 8; }
+down_snapshot4() { dm_down bench; }
+up_snapshot64() { up_snapshot 128; }
+down_snapshot64() { dm_down bench; }
+
+up_thin() {
+	wipe "$POOL_META"
+	dmsetup create bench-pool --table "0 $(sectors "$STORE") thin-pool $POOL_META $STORE 128 0" >&2
+	dmsetup message bench-pool 0 "create_thin 0"
+	dm_up "0 $(sectors "$ORIGIN") thin /dev/mapper/bench-pool 0 $ORIGIN"
+}
+down_thin() { dm_down bench && dm_down bench-pool; }
+
+NBD=/dev/nbd0
+up_qcow2() {
+	modprobe nbd nbds_max=1
+	wipe "$STORE"
+	qemu-img create -q -f qcow2 -b "$ORIGIN" -F raw "$STORE" >&2
+	qemu-nbd --connect="$NBD" --format=qcow2 --cache=none --aio=native "$STORE" >&2
+	wait_until nbd_ready
+	echo "$NBD"
+}
+nbd_ready() { [ "$(sectors "$NBD")" = "$(sectors "$ORIGIN")" ]; }
+nbd_gone() { [ ! -e /sys/block/nbd0/pid ]; }
+down_qcow2() {
+	qemu-nbd --disconnect "$NBD" >/dev/null
+	wait_until nbd_gone
+	wait_until no_qemu_nbd
+}
+no_qemu_nbd() { ! pgrep -x qemu-nbd >/dev/null; }
+
+# What lies below all of them, as /sys/block names it.
+disks_below() {
+	basename -a "$ORIGIN" "$STORE" "$POOL_META"
+}
