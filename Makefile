@@ -5,6 +5,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The Debian release whose kernel the guest tests boot: bookworm, trixie or sid.
 export KERNEL ?= bookworm
 SUITES ?= style unit tools guest
+# How long "make check-debug" keeps clones under load.
+STRESS_SECONDS ?= 60
 
 all: $(if $(wildcard $(KDIR)),module,no-headers) tool
 
@@ -14,6 +16,9 @@ help:
 	@echo 'make check        all tests; installs the Debian packages that they need'
 	@echo 'make check-unit check-tools check-guest style     one suite'
 	@echo '                  KERNEL=bookworm|trixie|sid chooses the kernel of the guests'
+	@echo 'make check-debug  the guest tests and a stress test under a kernel that checks itself: hours, where'
+	@echo '                  the guest is emulated, and half an hour more for building that kernel once'
+	@echo '                  STRESS_SECONDS=60'
 	@echo 'make demo         shows clones at work in a guest'
 	@echo 'make bench        measures them in a guest'
 	@echo 'make clean'
@@ -47,6 +52,11 @@ check-tools: tool
 check-guest:
 	@tests/guest/run
 
+check-debug:
+	@tests/deps.sh guest
+	@tests/guest/run --kernel debug
+	@tests/guest/run --kernel debug --script tests/guest/stress.sh -- $(STRESS_SECONDS)
+
 demo bench:
 	@tests/$@/run
 
@@ -57,4 +67,4 @@ clean:
 	done
 
 .PHONY: all help module no-headers tool install check check-style style check-unit check-tools \
-	check-guest demo bench clean
+	check-guest check-debug demo bench clean

@@ -17,13 +17,13 @@ struct lclone_copy {
 };
 
 static struct kmem_cache *copy_cache;
-static mempool_t *copy_pool;
+static mempool_t *copy_pool, *copy_pages;
 static struct workqueue_struct *copy_wq;
 
 static void copy_free(struct lclone_copy *copy)
 {
 	if (copy->page != ZERO_PAGE(0))
-		lclone_page_put(NULL, page_address(copy->page));
+		mempool_free(copy->page, copy_pages);
 	mempool_free(copy, copy_pool);
 }
 
@@ -108,7 +108,8 @@ void lclone_copy(struct lclone_store *store, struct bio *guest)
 	struct bio *bio = &copy->bio;
 	unsigned int sectors = 0;
 
-	copy->page = virt_to_page(lclone_page_get(NULL, true));
+	/* In the drain counter: this waits for nobody but other copies. */
+	copy->page = mempool_alloc(copy_pages, GFP_NOIO);
 	clear_page(page_address(copy->page));
 	if (io->ticket.expected == LC_ENTRY_UNMAPPED &&
 	    sector < store->below_sectors)
@@ -144,11 +145,16 @@ int lclone_copy_init(void)
 	copy_pool = mempool_create_slab_pool(COPY_RESERVE, copy_cache);
 	if (!copy_pool)
 		goto free_cache;
+	copy_pages = mempool_create_page_pool(COPY_RESERVE, 0);
+	if (!copy_pages)
+		goto free_pool;
 	copy_wq = alloc_workqueue("lclone_copy", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	if (!copy_wq)
-		goto free_pool;
+		goto free_pages;
 	return 0;
 
+free_pages:
+	mempool_destroy(copy_pages);
 free_pool:
 	mempool_destroy(copy_pool);
 free_cache:
@@ -159,6 +165,7 @@ free_cache:
 void lclone_copy_exit(void)
 {
 	destroy_workqueue(copy_wq);
+	mempool_destroy(copy_pages);
 	mempool_destroy(copy_pool);
 	kmem_cache_destroy(copy_cache);
 }

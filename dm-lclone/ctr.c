@@ -59,17 +59,26 @@ static const char *open_devices(struct lclone *lc, const char *origin,
 				const char *store)
 {
 	blk_mode_t mode = dm_table_get_mode(lc->ti->table);
+	int error;
 
 	if (!strcmp(store, "-"))
 		return "A table without a store needs layers: not supported by this version";
-	if (strcmp(origin, "-") &&
-	    dm_get_device(lc->ti, origin, BLK_OPEN_READ, &lc->origin)) {
-		lc->origin = NULL;
-		return "The origin cannot be opened: is it there, and a block device?";
+	if (strcmp(origin, "-")) {
+		error = dm_get_device(lc->ti, origin, BLK_OPEN_READ, &lc->origin);
+		if (error) {
+			lc->origin = NULL;
+			return error == -EBUSY ?
+			       "The origin is in use by something else than device-mapper" :
+			       "The origin cannot be opened: is it there, and a block device?";
+		}
 	}
-	if (dm_get_device(lc->ti, store, mode, &lc->store_dev)) {
+	/* The claim on the origin keeps out what shares sectors with it. */
+	error = dm_get_device(lc->ti, store, mode, &lc->store_dev);
+	if (error) {
 		lc->store_dev = NULL;
-		return "The store cannot be opened: is it there, a block device, and writable?";
+		return error == -EBUSY ?
+		       "The store is in use by something else, or it and the origin lie in each other" :
+		       "The store cannot be opened: is it there, a block device, and writable?";
 	}
 	if (lc->origin && overlap(lc->origin->bdev, lc->store_dev->bdev))
 		return "Origin and store are the same device, or one lies in the other";
@@ -88,7 +97,7 @@ static const char *find_store(struct lclone *lc, int *error)
 	if (!super)
 		return "Out of memory";
 	*error = -EINVAL;
-	why = lclone_super_read(lc->store_dev->bdev, super, &stale);
+	why = lclone_super_read(lc, super, &stale);
 	if (why) {
 		DMERR("store %pg %s", lc->store_dev->bdev, why);
 		why = "The store is not usable, see the kernel log, and lclone check";

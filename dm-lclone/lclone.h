@@ -6,9 +6,10 @@
  * (struct lclone_store, which outlives a table when the next one takes it over).
  * The way of one bio is in io.c; what has to wait or sleep goes through defer.c.
  *
- * Work is done on three queues of the module, none of the clone's own, each with
+ * Work is done on queues of the module, none of the clone's own, each with
  * a rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
- * priority) and lclone_meta_wq for checkpoints, reclaiming and scans.  A deferred
+ * priority) and lclone_meta_wq for checkpoints, reclaiming and scans; copy.c has
+ * one more for what comes after its reads.  A deferred
  * bio may wait for a page that the metadata queue gives back, and a round for a
  * checkpoint; nothing waits the other way round.
  */
@@ -372,8 +373,11 @@ void lclone_store_park(struct lclone_store *store);
  */
 const char *lclone_store_check(struct lclone *lc, const struct lc_super *super);
 
-/* Reads the superblock of a device.  Returns NULL, or what is wrong. */
-const char *lclone_super_read(struct block_device *bdev, struct lc_super *super,
+/*
+ * Reads the superblock from the store's device, which a table that is not
+ * read-only must be able to write.  Returns NULL, or what is wrong.
+ */
+const char *lclone_super_read(struct lclone *lc, struct lc_super *super,
 			      int *stale);
 
 /* ctr.c, status.c, message.c ----------------------------------------------- */

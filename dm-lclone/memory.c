@@ -19,10 +19,14 @@
 static struct kmem_cache *leaf_cache, *node_cache;
 static mempool_t *page_pool, *leaf_pool, *node_pool;
 
+/*
+ * The reserve is for those who wait, and give the page back before they wait for
+ * anything else.  Pages without a wait may be kept for longer.
+ */
 void *lclone_page_get(void *ctx, bool wait)
 {
-	struct page *page = mempool_alloc(page_pool, wait ? GFP_NOIO :
-					  GFP_NOWAIT | __GFP_NOWARN);
+	struct page *page = wait ? mempool_alloc(page_pool, GFP_NOIO) :
+				   alloc_page(GFP_NOWAIT | __GFP_NOWARN);
 
 	return page ? page_address(page) : NULL;
 }

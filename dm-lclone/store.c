@@ -16,7 +16,7 @@ MODULE_PARM_DESC(host_id, "Name of this host in the superblocks of its active st
 
 const char *lclone_host(void)
 {
-	return *host_id ? host_id : utsname()->nodename;
+	return *host_id ? host_id : init_utsname()->nodename;
 }
 
 static void wait_for_drain(void *ctx)
@@ -51,22 +51,40 @@ static int read_unopened(void *ctx, u32 block, void *page)
 	return lclone_read_block(ctx, block, page);
 }
 
-const char *lclone_super_read(struct block_device *bdev, struct lc_super *super,
+static bool table_read_only(struct lclone *lc)
+{
+	return !(dm_table_get_mode(lc->ti->table) & BLK_OPEN_WRITE);
+}
+
+/* Who does not know a feature of the kind ro_compat may read all the same. */
+static const char *check_writable(struct block_device *bdev, void *page)
+{
+	enum lc_header_fault fault;
+	struct lc_header header;
+	const char *why;
+
+	if (lclone_read_block(bdev, LC_HEADER_BLOCK, page))
+		return "cannot be read";
+	why = lc_header_decode(page, &header, &fault);
+	if (!why && header.features_ro_compat & ~LC_FEATURES_RO_COMPAT)
+		why = "has a feature that is not known here: load the table read-only";
+	return why;
+}
+
+const char *lclone_super_read(struct lclone *lc, struct lc_super *super,
 			      int *stale)
 {
 	static const struct lc_ops read_only = { .read = read_unopened };
+	struct block_device *bdev = lc->store_dev->bdev;
 	void *page = lclone_page_get(NULL, true);
 	enum lc_header_fault fault;
 	const char *why;
 
 	why = lc_super_load(&read_only, bdev, page, super, &fault, stale);
+	if (!why && !table_read_only(lc))
+		why = check_writable(bdev, page);
 	lclone_page_put(NULL, page);
 	return why;
-}
-
-static bool table_read_only(struct lclone *lc)
-{
-	return !(dm_table_get_mode(lc->ti->table) & BLK_OPEN_WRITE);
 }
 
 const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
@@ -94,7 +112,7 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 			  bdev_logical_block_size(lc->origin->bdev))
 		return "The store's device has larger sectors than the origin";
 	if (*super->owner_host && !table_read_only(lc) &&
-	    strcmp(super->owner_host, lclone_host()))
+	    strncmp(super->owner_host, lclone_host(), LC_NAME_BYTES - 1))
 		return "The store is active on another host, or was: see lclone activate --force";
 	return NULL;
 }
@@ -113,7 +131,7 @@ static int open_super(struct lclone *lc, struct lc_super *super)
 {
 	struct lclone_store *store = lc->store;
 	int stale;
-	const char *why = lclone_super_read(store->bdev, super, &stale);
+	const char *why = lclone_super_read(lc, super, &stale);
 	int error;
 
 	if (!why && memcmp(super->store_uuid, store->uuid, LC_UUID_BYTES))
@@ -138,6 +156,7 @@ static int open_super(struct lclone *lc, struct lc_super *super)
 		DMERR("%s: store %pg cannot be brought up (%d): %s",
 		      dm_table_device_name(lc->ti->table), store->bdev, error,
 		      store->core.fail_reason ?: "run lclone check on it");
+		lclone_work_stop(store);
 		lc_store_destroy(&store->core);
 	}
 	return error;
@@ -155,12 +174,32 @@ static int open_store(struct lclone *lc)
 	return error;
 }
 
+/*
+ * A copy of a store has its UUID: the map in memory is that of the device which
+ * was parked, and of no other state of it.
+ */
+static const char *check_same(struct lclone *lc)
+{
+	struct lc_super *super = kmalloc(sizeof(*super), GFP_NOIO);
+	const char *why = "Out of memory";
+	int stale;
+
+	if (super)
+		why = lclone_super_read(lc, super, &stale);
+	if (!why && super->generation != lc->store->core.super.generation)
+		why = "The store's device is not the one that was suspended";
+	kfree(super);
+	return why;
+}
+
 /* From the table before, which has parked it. */
-static int take_over(struct lclone *lc)
+static int take_over(struct lclone *lc, bool moved)
 {
 	struct lc_store *core = &lc->store->core;
 	const char *why = lclone_store_check(lc, &core->super);
 
+	if (!why && moved)
+		why = check_same(lc);
 	if (why) {
 		DMERR("%s: %s", dm_table_device_name(lc->ti->table), why);
 		return -EINVAL;
@@ -175,6 +214,7 @@ int lclone_store_activate(struct lclone *lc)
 {
 	struct lclone_store *store = lc->store;
 	unsigned int noio = memalloc_noio_save();
+	bool moved = store->bdev != lc->store_dev->bdev;
 	int error;
 
 	take_table(store, lc);
@@ -183,7 +223,8 @@ int lclone_store_activate(struct lclone *lc)
 		lc_store_destroy(&store->core);
 		store->state = LCLONE_UNOPENED;
 	}
-	error = store->state == LCLONE_PARKED ? take_over(lc) : open_store(lc);
+	error = store->state == LCLONE_PARKED ? take_over(lc, moved) :
+						open_store(lc);
 	if (!error) {
 		store->below_sectors = lc_below_sectors(&store->core.super);
 		store->state = LCLONE_LIVE;

@@ -9,9 +9,8 @@
 /* Ticks without a change of the map after which a checkpoint is worth it. */
 #define IDLE_TICKS	3
 
-/* Leaves that a tick gives back under one hold of the lock, and in all. */
+/* Leaves that are given back under one hold of the lock. */
 #define EVICT_BATCH	64
-#define TICK_BATCHES	64
 
 struct workqueue_struct *lclone_io_wq;
 struct workqueue_struct *lclone_round_wq;
@@ -140,13 +139,18 @@ static void space_work(struct work_struct *work)
 		lclone_tick_soon(store);
 }
 
-/* Twice in a row gives a leaf back that nobody has looked up in between. */
+/*
+ * One pass over the leaves in memory: those that nobody has looked up since the
+ * last pass go.
+ */
 static void evict(struct lc_store *core)
 {
-	unsigned int batches;
+	unsigned int left = READ_ONCE(core->map.leaves_in_memory);
 
-	for (batches = 0; batches < TICK_BATCHES; batches++)
-		lc_map_evict(core, EVICT_BATCH);
+	while (left) {
+		lc_map_evict(core, min_t(unsigned int, left, EVICT_BATCH));
+		left -= min_t(unsigned int, left, 4 * EVICT_BATCH);
+	}
 }
 
 /*
@@ -175,6 +179,8 @@ static void tick(struct work_struct *work)
 			lc_checkpoint(core);
 	} else if (READ_ONCE(core->map.leaves_in_memory)) {
 		evict(core);
+		/* What was replayed without being written stays for good. */
+		more = !core->read_only && !lc_failed(core);
 	} else {
 		lc_scan_forget(core);
 		more = false;

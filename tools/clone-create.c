@@ -63,6 +63,7 @@ static int check_device(const struct catalog *catalog, const char *device)
 			continue;
 		report_error(device, "is the origin of template %s",
 			     catalog->templates[i].name);
+		report_hint("choose another device");
 		return -EBUSY;
 	}
 	return 0;
@@ -186,7 +187,7 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 		 struct format_result *made)
 {
 	struct format_result result;
-	const struct origin *origin;
+	struct origin *origin;
 	struct clone clone;
 	int error;
 
@@ -194,10 +195,11 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 	if (!error && request->kind == STORE_KIND_DEVICE)
 		error = check_device(catalog, request->place);
 	if (!error)
-		error = origins_look(origins, request->template->path, true,
-				     &origin);
+		error = origins_look(origins, request->template->path, &origin);
 	if (!error)
 		error = check_template(request->template, origin);
+	if (!error)
+		error = origin_guard(request->template->path);
 	if (!error)
 		error = compose(request, &clone);
 	if (error)

@@ -93,9 +93,8 @@ static int need_origin(const struct catalog *catalog, const struct clone *clone,
 		       const struct lc_super *super, struct origins *origins,
 		       const char **device)
 {
-	bool guard = catalog_template_of(catalog, clone);
 	const char *path = origin_path_of(catalog, clone, super);
-	const struct origin *origin;
+	struct origin *origin;
 	char name[LC_PATH_BYTES];
 	int error;
 
@@ -107,13 +106,18 @@ static int need_origin(const struct catalog *catalog, const struct clone *clone,
 		report_hint("register the origin again with 'lclone template add'");
 		return -ENOENT;
 	}
-	error = origins_look(origins, path, guard, &origin);
+	error = origins_look(origins, path, &origin);
 	if (error)
 		return error;
-	*device = origin->device;
 	if (origin->bytes == super->origin_sectors * 512 &&
-	    !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES))
-		return 0;
+	    !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES)) {
+		if (catalog_template_of(catalog, clone))
+			error = origin_guard(path);
+		if (!error)
+			error = origin_up(origin);
+		*device = origin->device;
+		return error;
+	}
 	report_error(clone->name, "%s is not the origin it was made of: its %s", path,
 		     origin->bytes == super->origin_sectors * 512 ?
 		     "content differs" : "size differs");

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "clones-each.h"
+#include "dm.h"
 #include "options.h"
 #include "output.h"
 
@@ -44,12 +45,14 @@ static int call_each(struct catalog *catalog, char **names,
 	int status = STATUS_DONE;
 	struct clone *clone;
 
+	dm_batch_begin();
 	for (; *names; names++) {
 		/* It is gone when it was named twice and removed. */
 		clone = catalog_clone(catalog, *names);
 		if (clone && one(catalog, clone, data))
 			status = STATUS_FAILED;
 	}
+	dm_batch_end();
 	return status;
 }
 

@@ -108,16 +108,36 @@ static bool device_mapper_loaded(void)
 	return !access("/sys/class/misc/device-mapper", F_OK);
 }
 
+/* One cookie for all devices of a batch, so that udev works while we go on. */
+static bool batching;
+static uint32_t batch_cookie;
+
+void dm_batch_begin(void)
+{
+	start_library();
+	batching = true;
+}
+
+void dm_batch_end(void)
+{
+	if (batch_cookie)
+		dm_udev_wait(batch_cookie);
+	batch_cookie = 0;
+	batching = false;
+}
+
 /* The same for a task that ends with an event, which it waits for. */
 static int task_run_udev(struct dm_task *task)
 {
-	uint32_t cookie = 0;
+	uint32_t own_cookie = 0;
 	int error;
 
-	if (!dm_task_set_cookie(task, &cookie, UDEV_FLAGS))
+	if (!dm_task_set_cookie(task, batching ? &batch_cookie : &own_cookie,
+				UDEV_FLAGS))
 		return -EIO;
 	error = task_run(task);
-	dm_udev_wait(cookie);
+	if (!batching)
+		dm_udev_wait(own_cookie);
 	return error;
 }
 

@@ -44,6 +44,13 @@ bool dm_name_taken(const char *name);
 int dm_need_target(void);
 
 /*
+ * Between these, devices are made and removed without waiting for udev each
+ * time; dm_batch_end() waits for all, before which there may be no /dev/mapper/NAME.
+ */
+void dm_batch_begin(void);
+void dm_batch_end(void);
+
+/*
  * Makes /dev/mapper/@name with the table "0 @sectors lclone @params" and waits
  * for udev, whose rules are told not to look at its content.
  */

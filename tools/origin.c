@@ -131,27 +131,33 @@ int origin_make_writable(const char *path)
 	return error;
 }
 
-int origin_up(const char *path, bool guard, char **device)
+int origin_guard(const char *path)
 {
-	bool was_writable;
-	struct stat st;
-	int error = 0;
+	int read_only = 0, on = 1, error = 0;
+	int fd;
 
-	*device = NULL;
-	if (stat(path, &st)) {
+	if (is_file(path))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, BLKROGET, &read_only) ||
+	    (!read_only && ioctl(fd, BLKROSET, &on))) {
 		error = -errno;
-		report_errno(path, error, "the origin cannot be found");
-	} else if (S_ISREG(st.st_mode)) {
-		error = loop_attach(path, LOOP_ORIGIN, device, NULL);
-	} else if (!S_ISBLK(st.st_mode)) {
-		error = -ENOTBLK;
-		report_error(path, "is neither a block device nor a regular file");
-	} else {
-		if (guard)
-			error = sync_and_guard_device(path, &was_writable);
-		*device = must_strdup(path);
+		report_errno(path, error, "cannot be made read-only");
 	}
+	if (fd >= 0)
+		close(fd);
 	return error;
+}
+
+int origin_up(struct origin *origin)
+{
+	if (origin->device)
+		return 0;
+	if (is_file(origin->path))
+		return loop_attach(origin->path, LOOP_ORIGIN, &origin->device,
+				   NULL);
+	origin->device = must_strdup(origin->path);
+	return 0;
 }
 
 void origin_down(const char *path)
@@ -163,14 +169,16 @@ void origin_down(const char *path)
 	free(device);
 }
 
-static int look(const char *path, bool guard, struct origin *origin)
+static int look(const char *path, struct origin *origin)
 {
 	unsigned int sector_bytes;
 	int fd, error;
 
-	error = origin_up(path, guard, &origin->device);
-	if (error)
+	if (access(path, F_OK)) {
+		error = -errno;
+		report_errno(path, error, "the origin cannot be found");
 		return error;
+	}
 	fd = origin_open(path, &origin->bytes, &sector_bytes);
 	if (fd < 0)
 		return fd;
@@ -182,8 +190,7 @@ static int look(const char *path, bool guard, struct origin *origin)
 	return error;
 }
 
-int origins_look(struct origins *cache, const char *path, bool guard,
-		 const struct origin **found)
+int origins_look(struct origins *cache, const char *path, struct origin **found)
 {
 	struct origin origin = { 0 };
 	size_t i;
@@ -194,11 +201,9 @@ int origins_look(struct origins *cache, const char *path, bool guard,
 			*found = &cache->origin[i];
 			return 0;
 		}
-	error = look(path, guard, &origin);
-	if (error) {
-		free(origin.device);
+	error = look(path, &origin);
+	if (error)
 		return error;
-	}
 	origin.path = must_strdup(path);
 	cache->origin = must_realloc(cache->origin, (cache->count + 1) *
 						    sizeof(*cache->origin));
@@ -212,7 +217,8 @@ void origins_done(struct origins *cache)
 	size_t i;
 
 	for (i = 0; i < cache->count; i++) {
-		origin_down(cache->origin[i].path);
+		if (cache->origin[i].device)
+			origin_down(cache->origin[i].path);
 		free(cache->origin[i].path);
 		free(cache->origin[i].device);
 	}

@@ -29,19 +29,19 @@ int origin_make_read_only(const char *path, bool *was_writable);
 int origin_make_writable(const char *path);
 
 /*
- * The block device of an origin: @path itself, or a read-only loop device over
- * it; to be freed.  With @guard a block device is made read-only, which it is
- * not any more after a boot.
+ * Makes the block device of a template read-only again, which it is not any
+ * more after a boot; nothing to do for a file.  Only for one that was compared:
+ * the path may come from a store that anybody made.
  */
-int origin_up(const char *path, bool guard, char **device);
+int origin_guard(const char *path);
 
 /* Detaches the loop device again when nothing stands on it.  Reports nothing. */
 void origin_down(const char *path);
 
 /* Origins that have been looked at, once for all clones of one command. */
 struct origin {
-	char *path;		/* as for origin_up() */
-	char *device;
+	char *path;		/* a block device or a file */
+	char *device;		/* NULL until origin_up() */
 	u64 bytes;		/* a multiple of 512 */
 	u8 quick[LC_FINGERPRINT_BYTES];
 };
@@ -52,11 +52,15 @@ struct origins {
 };
 
 /*
- * Brings the origin up and takes its quick fingerprint, or finds it in @cache.
+ * Takes the quick fingerprint of the origin at @path, or finds it in @cache.
  * @found is valid until the next call.
  */
-int origins_look(struct origins *cache, const char *path, bool guard,
-		 const struct origin **found);
+int origins_look(struct origins *cache, const char *path,
+		 struct origin **found);
+
+/* Makes sure of its block device: @path itself, or a read-only loop device. */
+int origin_up(struct origin *origin);
+
 /* Also detaches loop devices that nothing stands on. */
 void origins_done(struct origins *cache);
 

@@ -18,11 +18,38 @@
 /* A message names so many clones at most. */
 #define NAMES_MAX	8
 
+/* A device or file is one template's, and never a clone's store. */
+static int check_origin_free(const struct catalog *catalog, const char *path,
+			     const struct stat *st)
+{
+	struct stat other;
+	size_t i;
+
+	for (i = 0; i < catalog->template_count; i++)
+		if (!stat(catalog->templates[i].path, &other) &&
+		    (S_ISBLK(st->st_mode) ? st->st_rdev == other.st_rdev :
+		     st->st_ino == other.st_ino && st->st_dev == other.st_dev)) {
+			report_error(path, "is the origin of template %s already",
+				     catalog->templates[i].name);
+			report_hint("make clones of that one: 'lclone create NAME --template %s ...'",
+				    catalog->templates[i].name);
+			return -EEXIST;
+		}
+	for (i = 0; i < catalog->clone_count; i++)
+		if (!stat(catalog->clones[i].store_path, &other) &&
+		    S_ISBLK(st->st_mode) && st->st_rdev == other.st_rdev) {
+			report_error(path, "is the store of clone %s",
+				     catalog->clones[i].name);
+			report_hint("a template needs a device or file of its own");
+			return -EBUSY;
+		}
+	return 0;
+}
+
 static int check_new(const struct catalog *catalog,
 		     const struct template_request *request)
 {
-	struct stat st, other;
-	size_t i;
+	struct stat st;
 	int error;
 
 	if (name_check(request->name))
@@ -38,22 +65,7 @@ static int check_new(const struct catalog *catalog,
 		report_errno(request->path, error, "cannot be looked at");
 		return error;
 	}
-	for (i = 0; i < catalog->template_count; i++)
-		if (!stat(catalog->templates[i].path, &other) &&
-		    (S_ISBLK(st.st_mode) ? st.st_rdev == other.st_rdev :
-		     st.st_ino == other.st_ino && st.st_dev == other.st_dev)) {
-			report_error(request->path, "is the origin of template %s already",
-				     catalog->templates[i].name);
-			return -EEXIST;
-		}
-	for (i = 0; i < catalog->clone_count; i++)
-		if (!stat(catalog->clones[i].store_path, &other) &&
-		    S_ISBLK(st.st_mode) && st.st_rdev == other.st_rdev) {
-			report_error(request->path, "is the store of clone %s",
-				     catalog->clones[i].name);
-			return -EBUSY;
-		}
-	return 0;
+	return check_origin_free(catalog, request->path, &st);
 }
 
 /* Where the raw image goes: DIRECTORY/NAME.raw; to be freed, NULL: reported. */
@@ -178,6 +190,7 @@ int template_add(struct catalog *catalog, const struct template_request *request
 					  template.full : NULL);
 	if (!error && !template.size_bytes) {
 		report_error(template.path, "is empty");
+		report_hint("a template needs 512 bytes at least");
 		error = -EINVAL;
 	}
 	if (error)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include "clone.h"
+#include "dm.h"
 #include "options.h"
 #include "output.h"
 
@@ -247,6 +248,7 @@ static int create_all(struct catalog *catalog, struct arguments *arguments,
 	unsigned long i;
 	int error = 0;
 
+	dm_batch_begin();
 	for (i = 1; i <= total && !error && !stopped; i++) {
 		char *name = make_name(arguments, i);
 
@@ -260,6 +262,7 @@ static int create_all(struct catalog *catalog, struct arguments *arguments,
 				  catalog_clone(catalog, name), &result);
 		free(name);
 	}
+	dm_batch_end();
 	if (total > 1 && !error && !stopped)
 		print_progress("creating", total, total);
 	origins_done(&origins);

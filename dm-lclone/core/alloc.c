@@ -12,6 +12,12 @@
 /* The scan starts while this part of the space is still above the mark. */
 #define SCAN_EARLY	16
 
+void lc_low_water_set(struct lc_store *store)
+{
+	store->alloc.low_water = min_t(u32, lc_space_total(store) / 10,
+				       LOW_WATER_MOST);
+}
+
 void lc_alloc_init(struct lc_store *store)
 {
 	const struct lc_super *super = &store->super;
@@ -26,7 +32,8 @@ void lc_alloc_init(struct lc_store *store)
 	memcpy(alloc->reserve_map, super->reserve_map, sizeof(alloc->reserve_map));
 	for (bit = 0; bit < super->layout.reserve_blocks; bit++)
 		alloc->reserve_used += test_bit(bit, alloc->reserve_map);
-	alloc->low_water = min(lc_space_total(store) / 10, LOW_WATER_MOST);
+	lc_low_water_set(store);
+	alloc->low = lc_space_free(store) <= alloc->low_water;
 	INIT_LIST_HEAD(&alloc->freed_open);
 	INIT_LIST_HEAD(&alloc->freed_round);
 	INIT_LIST_HEAD(&alloc->freed_durable);
@@ -118,8 +125,7 @@ void lc_mark_used(struct lc_store *store, u32 start, u32 count)
 	lockdep_assert_held(&store->lock);
 	if (!store->alloc.bitmap)
 		return;
-	while (count--)
-		__set_bit(start++, store->alloc.bitmap);
+	bitmap_set(store->alloc.bitmap, start, count);
 }
 
 /* From the bitmap, next fit. */
@@ -135,9 +141,14 @@ static u32 search(struct lc_store *store, u32 most, u32 *start)
 		/* Not here: the next call looks at the next stretch. */
 		alloc->cursor = end < alloc->data_end ?
 				end : store->super.layout.data_start;
-		store->ops->kick(store->ctx, LC_KICK_RETRY);
+		/* All of it seen in vain: the next event, or the tick, will do. */
+		if (++alloc->misses > alloc->data_end / SEARCH_BITS + 1)
+			alloc->misses = 0;
+		store->ops->kick(store->ctx, alloc->misses ? LC_KICK_RETRY :
+							     LC_KICK_DIRTY);
 		return 0;
 	}
+	alloc->misses = 0;
 	end = at + min(most, alloc->data_end - at);
 	count = (u32)find_next_bit(alloc->bitmap, end, at) - at;
 	alloc->cursor = at + count < alloc->data_end ?
@@ -188,13 +199,11 @@ u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
 void lc_free_data(struct lc_store *store, u32 start, u32 count)
 {
 	struct lc_alloc *alloc = &store->alloc;
-	u32 i;
 
 	lockdep_assert_held(&store->lock);
 	alloc->used_blocks -= min(count, alloc->used_blocks);
 	if (alloc->bitmap)
-		for (i = 0; i < count; i++)
-			__clear_bit(start + i, alloc->bitmap);
+		bitmap_clear(alloc->bitmap, start, count);
 	lc_space_watch(store);
 }
 

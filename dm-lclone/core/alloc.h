@@ -26,6 +26,7 @@ struct lc_alloc {
 	u32 high_water;		/* blocks from here on were never given out */
 	u32 data_end;		/* none at or behind this is given out */
 	u32 cursor;		/* where the search of the bitmap goes on */
+	u32 misses;		/* searches in a row that found nothing */
 	u32 used_blocks;	/* data: mapped, in tickets or waiting to be freed */
 	u32 page_blocks;	/* pages of the tree */
 	u32 promised_blocks;	/* pages that the next checkpoints will add */
@@ -64,6 +65,10 @@ struct lc_freed {
 #define LC_FREED_PAGES_MAX	64
 
 void lc_alloc_init(struct lc_store *store);
+
+/* The mark follows from the size: a tenth, 1 GiB at most.  Under the lock. */
+void lc_low_water_set(struct lc_store *store);
+
 void lc_alloc_destroy(struct lc_store *store);
 
 /* Blocks that data and pages may use in all, and those that are free. */

@@ -29,8 +29,10 @@ bool lc_checkpoint_wanted(struct lc_store *store)
 	bool wanted;
 
 	spin_lock_irqsave(&store->lock, flags);
-	wanted = !list_empty(&store->map.dirty[store->super.root_level]) ||
-		 store->journal.durable.sequence != store->journal.tail.sequence;
+	wanted = !store->read_only && !store->failed &&
+		 (!list_empty(&store->map.dirty[store->super.root_level]) ||
+		  store->journal.durable.sequence !=
+		  store->journal.tail.sequence);
 	spin_unlock_irqrestore(&store->lock, flags);
 	return wanted;
 }

@@ -113,10 +113,12 @@ const char *lc_journal_decode(const void *page, const u8 *uuid, u32 address,
 {
 	const struct lc_disk_journal *disk = page;
 
+	block->sealed = false;
 	if (le32_to_cpu(disk->magic) != LC_MAGIC_JOURNAL)
 		return "wrong magic";
 	if (!lc_sealed(uuid, address, page, &disk->csum))
 		return "checksum does not match";
+	block->sealed = true;
 	block->epoch = le64_to_cpu(disk->epoch);
 	block->sequence = le64_to_cpu(disk->sequence);
 	block->csum = le32_to_cpu(disk->csum);

@@ -63,6 +63,7 @@ void lc_group_seal(struct lc_store *store, struct lc_group *group);
 
 /* What was found in one block of the ring. */
 struct lc_journal_block {
+	bool sealed;		/* the rest is what was written here */
 	u64 epoch;
 	u64 sequence;
 	u32 csum;
@@ -80,7 +81,8 @@ struct lc_run {
 
 /*
  * Decodes a block that was read from @address.  Returns NULL, or what is wrong
- * with it; blocks of another life of the device are wrong by their seal.
+ * with it; blocks of another life of the device are wrong by their seal.  One
+ * that is @sealed and wrong was written by another version, or in bad faith.
  */
 const char *lc_journal_decode(const void *page, const u8 *uuid, u32 address,
 			      struct lc_journal_block *block);

@@ -98,13 +98,14 @@ static int find_group(struct lc_store *store, struct replay *replay)
 		error = read_block(store, mark.block, replay->page, &block, &why);
 		if (error)
 			return error;
-		if (why || block.epoch != store->super.epoch ||
+		if (!block.sealed || block.epoch != store->super.epoch ||
 		    block.sequence != mark.sequence || block.position != n ||
 		    block.previous_csum != mark.csum)
 			return 0;
-		if (!runs_valid(store, replay, &block)) {
-			store->ops->report(store->ctx,
-					   "a journal block holds an impossible run",
+		if (!why && !runs_valid(store, replay, &block))
+			why = "a journal block holds an impossible run";
+		if (why) {
+			store->ops->report(store->ctx, why,
 					   store->super.layout.journal_start +
 					   mark.block);
 			return -EUCLEAN;
@@ -246,8 +247,8 @@ static int check_end(struct lc_store *store, struct replay *replay)
 		error = read_block(store, at, replay->page, &block, &why);
 		if (error)
 			return error;
-		if (why || block.epoch != store->super.epoch || !block.closes ||
-		    block.sequence < replay->at.sequence)
+		if (!block.sealed || block.epoch != store->super.epoch ||
+		    !block.closes || block.sequence < replay->at.sequence)
 			continue;
 		store->ops->report(store->ctx,
 				   "the journal is damaged before its end",
@@ -269,7 +270,10 @@ static int replay_groups(struct lc_store *store, struct replay *replay)
 		if (error)
 			return error;
 	}
-	return blocks ? blocks : check_end(store, replay);
+	if (blocks < 0)
+		return blocks;
+	/* A store that was parked has checkpointed all, and written nothing since. */
+	return store->super.owner_epoch ? check_end(store, replay) : 0;
 }
 
 int lc_journal_replay(struct lc_store *store)

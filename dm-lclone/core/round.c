@@ -104,6 +104,8 @@ static bool gather_leaf(struct lc_store *store, struct lc_leaf *leaf)
 			__clear_bit(slot + i, leaf->unjournaled);
 		slot += count;
 	}
+	/* All of it is in this round, also what was set since that began. */
+	WRITE_ONCE(leaf->round, store->round.started);
 	list_del_init(&leaf->journal_link);
 	return true;
 }
@@ -291,8 +293,9 @@ bool lc_round_wanted(struct lc_store *store)
 	bool wanted;
 
 	spin_lock_irqsave(&store->lock, flags);
-	wanted = !list_empty(&store->map.journal) ||
-		 !list_empty(&store->alloc.freed_open);
+	wanted = !store->failed &&
+		 (!list_empty(&store->map.journal) ||
+		  !list_empty(&store->alloc.freed_open));
 	spin_unlock_irqrestore(&store->lock, flags);
 	return wanted;
 }

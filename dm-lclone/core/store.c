@@ -187,6 +187,7 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 		lc_scan_drop(store);
 		spin_lock_irqsave(&store->lock, flags);
 		alloc->data_end = layout->data_end;
+		lc_low_water_set(store);
 		lc_space_watch(store);
 		spin_unlock_irqrestore(&store->lock, flags);
 		store->ops->kick(store->ctx, LC_KICK_SPACE);

@@ -4,8 +4,8 @@
  * environment, and how it is brought up and taken down.
  *
  * Contexts.  "Any" may be an interrupt.  "Process" may sleep.  No function of
- * the core calls the environment with @lock held, except kick() and
- * page_get(wait = false).
+ * the core calls the environment with @lock held, except kick(), leaf_put(),
+ * node_put() and page_get(wait = false).
  */
 #ifndef LCLONE_STORE_H
 #define LCLONE_STORE_H
@@ -18,7 +18,7 @@
 
 /* Work that the core asks for; the environment calls back, in process context. */
 enum lc_kick {
-	LC_KICK_ROUND = 1 << 0,		/* lc_round_start() or lc_round_continue() */
+	LC_KICK_ROUND = 1 << 0,		/* lc_round_run() */
 	LC_KICK_CHECKPOINT = 1 << 1,	/* lc_checkpoint() */
 	LC_KICK_RECLAIM = 1 << 2,	/* lc_reclaim() */
 	LC_KICK_SCAN = 1 << 3,		/* lc_scan() */

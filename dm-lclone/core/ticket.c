@@ -141,7 +141,8 @@ static u64 zero_already(struct lc_store *store, u64 block, u64 count)
 	u64 below = lc_blocks_of(lc_below_sectors(&store->super));
 	struct lc_extent extent;
 
-	lc_lookup(store, block, count, &extent);
+	/* No further than a hold of the lock may take. */
+	lc_lookup(store, block, min_t(u64, count, 8 * LC_LEAF_ENTRIES), &extent);
 	if (extent.kind == LC_ZERO || (extent.kind == LC_BELOW && block >= below))
 		return extent.count;
 	return 0;
@@ -205,10 +206,17 @@ enum lc_take lc_zero(struct lc_store *store, u64 block, u64 *count)
 	struct lc_freed *spare = NULL;
 	enum lc_take result = LC_TAKEN;
 	unsigned long flags;
+	u32 freed_pages;
 	u64 already;
 
-	if (READ_ONCE(store->alloc.freed_pages) < LC_FREED_PAGES_MAX) {
-		spare = store->ops->page_get(store->ctx, true);
+	/*
+	 * Whoever waits for memory may be what a reclaim has to drain, so only a
+	 * store that has none of these pages waits for one; else some come back.
+	 */
+	freed_pages = READ_ONCE(store->alloc.freed_pages);
+	if (freed_pages < LC_FREED_PAGES_MAX)
+		spare = store->ops->page_get(store->ctx, !freed_pages);
+	if (spare) {
 		INIT_LIST_HEAD(&spare->link);
 		spare->runs = 0;
 	}

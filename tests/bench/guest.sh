@@ -6,7 +6,7 @@
 set -eEuo pipefail
 shopt -s inherit_errexit
 BENCH=/repo/tests/bench
-RESULTS=/run/bench-results
+RESULTS=/run/bench JOB_NUMBER=0
 # shellcheck source=tests/guest/lib.sh
 . /repo/tests/guest/lib.sh
 # shellcheck source=tests/bench/lib-targets.sh
@@ -30,9 +30,11 @@ trap 'failed_at "$LINENO" "${BASH_SOURCE[0]}" "$BASH_COMMAND"' ERR
 trap undo EXIT
 
 kinds=("${@:-${KINDS[@]}}")
-: >"$RESULTS"
+mkdir "$RESULTS"
 make_devices
 for kind in "${kinds[@]}"; do
 	run_jobs "$kind"
 done
-jq -s --arg kernel "$(uname -r)" -f "$BENCH/results.jq" "$RESULTS" | sed 's/^/json: /'
+noted | jq -s --arg kernel "$(uname -r)" -f "$BENCH/results.jq" >"$RESULTS/all.json"
+jq -r -L "$BENCH" -f "$BENCH/table.jq" "$RESULTS/all.json"
+jq . "$RESULTS/all.json" | sed 's/^/json: /'

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# In the guest: the work that is measured. A job is one run of fio; its result is one JSON object on
-# a line of $RESULTS, with the rate that fio reports and what the devices below were asked for.
+# In the guest: the work that is measured. A job is one run of fio; $RESULTS keeps what it reported
+# and what the devices below were asked for.
 
 # Time counts instructions, so that a job can be short; fio's clock has a resolution of 1 ms. What
 # maps 4 KiB blocks does not care how many have been written before and has longer jobs; what copies
 # larger units has as many I/Os as are still mostly first ones.
 ios_of() {
 	case $1 in
-	linear) RANDOM_IOS=65536 READ_IOS=65536 SYNC_IOS=16384 ;;
-	lclone | snapshot4) RANDOM_IOS=16384 READ_IOS=65536 SYNC_IOS=8192 ;;
-	*) RANDOM_IOS=16384 READ_IOS=16384 SYNC_IOS=2048 ;;
+	linear | lclone) FIRST_IOS=32768 RANDOM_IOS=32768 SYNC_IOS=16384 LOOPS=2 ;;
+	snapshot4) FIRST_IOS=32768 RANDOM_IOS=32768 SYNC_IOS=16384 LOOPS=1 ;;
+	*) FIRST_IOS=16384 RANDOM_IOS=8192 SYNC_IOS=2048 LOOPS=1 ;;
 	esac
 }
 
@@ -24,37 +24,36 @@ disk_counts() {
 quiet_begin() { udevadm settle && udevadm control --stop-exec-queue; }
 quiet_end() { udevadm control --start-exec-queue && udevadm settle; }
 
-# job KIND NAME UNIT_BYTES FIO_OPTION...: runs it on $DEV, syncs, and notes the result.
+# job KIND NAME UNIT_BYTES FIO_OPTION...: runs it on $DEV, syncs, and notes what fio and the devices
+# said.
 job() {
-	local kind=$1 name=$2 unit=$3 before after begin=$EPOCHREALTIME
+	local kind=$1 name=$2 unit=$3 before after begin=$EPOCHREALTIME out
 	shift 3
+	out=$RESULTS/$((JOB_NUMBER += 1))
 	quiet_begin
 	before=$(disk_counts)
 	fio --name="$name" --filename="$DEV" --direct=1 --thread=1 --randrepeat=1 --bs="$unit" \
-		--group_reporting=1 --output-format=json --output=/run/fio.json "$@" ||
-		fail "fio: $(tail -n 5 /run/fio.json)"
+		--group_reporting=1 --output-format=json --output="$out.fio" "$@" ||
+		fail "fio: $(tail -n 5 "$out.fio")"
 	sync "$DEV"
 	after=$(disk_counts)
 	quiet_end
-	note_result "$kind" "$name" "$unit" "$before $after"
-	printf '%-10s %-22s %s s\n' "$kind" "$name" "$(elapsed "$begin")"
+	echo "\"$kind $name $unit $before $after\"" >"$out.job"
+	printf '%-10s %-20s %5s s\n' "$kind" "$name" "$(elapsed "$begin")"
 }
 
-note_result() {
-	jq -c --arg kind "$1" --arg name "$2" --argjson unit "$3" --arg counts "$4" '
-		($counts | split(" ") | map(tonumber)) as $n |
-		.jobs[0] | (if .write.total_ios > 0 then .write else .read end) |
-		{ kind: $kind, job: $name, unit_bytes: $unit, ios: .total_ios,
-		  run_ms: .runtime, ios_per_second: (.total_ios * 1000 / .runtime),
-		  device_reads: ($n[4] - $n[0]), device_read_bytes: (($n[5] - $n[1]) * 512),
-		  device_writes: ($n[6] - $n[2]), device_written_bytes: (($n[7] - $n[3]) * 512) }
-	' /run/fio.json >>"$RESULTS"
+# What all jobs noted, in their order: pairs of a string and what fio said.
+noted() {
+	local n
+	for n in $(seq "$JOB_NUMBER"); do
+		cat "$RESULTS/$n.job" "$RESULTS/$n.fio"
+	done
 }
 
-# random KIND NAME FIO_RW IOS: 4K at depth 16; the same blocks in the same order for all.
+# random KIND NAME FIO_RW IOS SEED: 4K at depth 16; the seed tells which blocks in which order.
 random() {
 	job "$1" "$2" 4096 --rw="$3" --ioengine=libaio --iodepth=16 \
-		--io_size="$(($4 * 4096))" --size="$ORIGIN_SIZE" --randseed=1
+		--io_size="$(($4 * 4096))" --size="$ORIGIN_SIZE" --randseed="$5"
 }
 
 # synced KIND NAME JOBS: 4K, each with an fdatasync after it, each job in a part of its own.
@@ -78,11 +77,11 @@ fresh() {
 }
 
 random_jobs() {
-	random "$1" read-shared randread "$READ_IOS"
-	sequential "$1" seq-read-shared read 2
-	random "$1" first-write randwrite "$RANDOM_IOS"
-	random "$1" overwrite randwrite "$RANDOM_IOS"
-	random "$1" read-drift randread "$RANDOM_IOS"
+	random "$1" read-shared randread "$RANDOM_IOS" 1
+	sequential "$1" seq-read-shared read "$LOOPS"
+	random "$1" first-write randwrite "$FIRST_IOS" 1
+	random "$1" overwrite randwrite "$RANDOM_IOS" 1
+	random "$1" read-mixed randread "$RANDOM_IOS" 3
 }
 
 synced_jobs() {
@@ -94,7 +93,7 @@ synced4_jobs() { synced "$1" synced-first-write-4 4; }
 
 sequential_jobs() {
 	sequential "$1" seq-first-write write 1
-	sequential "$1" seq-read-drift read 2
+	sequential "$1" seq-read-drift read "$LOOPS"
 }
 
 run_jobs() {

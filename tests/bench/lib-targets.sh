@@ -44,7 +44,7 @@ up_linear() { dm_up "0 $(sectors "$ORIGIN") linear $STORE 0"; }
 down_linear() { dm_down bench; }
 
 up_lclone() {
-	lclone format "$STORE" --origin "$ORIGIN" --force >&2
+	lclone format "$STORE" --origin "$ORIGIN" --force >/dev/null
 	dm_up "$(lclone table "$STORE")"
 }
 down_lclone() { dm_down bench; }

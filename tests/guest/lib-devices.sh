@@ -96,9 +96,12 @@ make_linear() {
 
 # dev_stat DEV FIELD: a counter of /sys/block/*/stat; sectors are of 512 bytes.
 dev_stat() {
-	local -A column=([reads]=1 [read_sectors]=3 [writes]=5 [write_sectors]=7
-		[inflight]=9 [discards]=12 [discard_sectors]=14 [flushes]=16)
-	awk -v c="${column[$2]}" '{ print $c }' "/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
+	local -A column=([reads]=0 [read_sectors]=2 [writes]=4 [write_sectors]=6
+		[inflight]=8 [discards]=11 [discard_sectors]=13 [flushes]=15)
+	local dev=$1 stat
+	[ ! -L "$dev" ] || dev=$(readlink -f "$dev")
+	read -r -a stat <"/sys/class/block/${dev##*/}/stat"
+	echo "${stat[${column[$2]}]}"
 }
 
 # dm_events NAME: how many events the device has had.

@@ -1,5 +1,18 @@
 # shellcheck shell=bash
 # In the guest: clones for tests.
+#
+# Most tests have one clone, called "clone", and a model of it, a file to which the same is written:
+#
+#	origin_make 16M
+#	store_make 32M
+#	clone_make
+#	both write 5M 4K write 100b-512 1K same
+#	clone_check
+#
+# which sets ORIGIN, STORE, CLONE and MODEL. When such a test ends, its origin is compared with what
+# it was, and no write may ever have been sent to it (P3).
+
+NOISE=/dev/shm/noise NOISE_BYTES=33554432 SEED=0 HELPERS=/repo/tests/guest/helpers/build
 
 # have_lclone: whether the module is loaded.
 have_lclone() {
@@ -8,7 +21,7 @@ have_lclone() {
 
 # clone_format ORIGIN STORE [FORMAT_OPTION]...: writes an empty store.
 clone_format() {
-	lclone format "$2" --origin "$1" --force "${@:3}"
+	lclone format "$2" --origin "$1" --force "${@:3}" >/dev/null
 }
 
 # clone_activate NAME STORE [FEATURE]...: a clone over a store that is formatted; prints its path.
@@ -28,4 +41,141 @@ clone_up() {
 # clone_down NAME: deactivates it before the test ends.
 clone_down() {
 	remove_dm "$1"
+}
+
+# noise: makes NOISE, which is random, and the same the whole boot.
+noise() {
+	[ -e "$NOISE" ] || head -c "$NOISE_BYTES" /dev/urandom >"$NOISE"
+}
+
+# origin_make BYTES [LOSETUP_OPTION]...: sets ORIGIN, at most 32M of noise.
+origin_make() {
+	local file
+	file=$(mktemp /dev/shm/origin.XXXXXX)
+	on_exit rm -f "$file"
+	noise
+	head -c "$1" "$NOISE" >"$file"
+	ORIGIN=$(losetup --find --show "${@:2}" "$file")
+	on_exit detach_loop "$ORIGIN"
+	on_exit origin_untouched "$ORIGIN" "$file"
+	ORIGIN_FILE=$file
+}
+
+# origin_untouched DEV FILE: P3, for a device over FILE that began as noise.
+origin_untouched() {
+	local field
+	for field in writes discards flushes; do
+		[ "$(dev_stat "$1" "$field")" = 0 ] || { echo "FAIL: $field went to the origin" && return 1; }
+	done
+	cmp -n "$(stat -c %s "$2")" "$2" "$NOISE" || { echo "FAIL: the origin has changed" && return 1; }
+}
+
+# store_make SIZE [LOSETUP_OPTION]...: sets STORE, and STORE_FILE below it.
+store_make() {
+	STORE=$(make_loop "$@")
+	STORE_FILE=$(losetup -n -O BACK-FILE "$STORE")
+}
+
+# clone_make [-s SECTORS] [FEATURE]...: formats STORE and activates it as "clone". ORIGIN may be "-",
+# and then the size is needed.
+clone_make() {
+	local options=()
+	CLONE_SECTORS=
+	[ "${1:-}" != -s ] || { CLONE_SECTORS=$2 options=(--size "$2s") && shift 2; }
+	: "${CLONE_SECTORS:=$(sectors "$ORIGIN")}"
+	clone_format "$ORIGIN" "$STORE" "${options[@]}"
+	model_make
+	clone_features "$@"
+	clone_on
+}
+
+# model_make: sets MODEL, what an untouched clone is.
+model_make() {
+	MODEL=$(mktemp /dev/shm/model.XXXXXX)
+	on_exit rm -f "$MODEL"
+	[ "$ORIGIN" = - ] || cp "$ORIGIN_FILE" "$MODEL"
+	truncate -s $((CLONE_SECTORS * 512)) "$MODEL"
+}
+
+# clone_features [FEATURE]...: sets TABLE, for clone_on.
+clone_features() {
+	TABLE="0 $CLONE_SECTORS lclone $ORIGIN $STORE 0"
+	[ $# -eq 0 ] || TABLE+=" $# $*"
+}
+
+# clone_on [DMSETUP_OPTION]...: activates; sets CLONE.
+clone_on() {
+	make_dm clone "$TABLE" --uuid LCLONE-test "$@" >/dev/null
+	CLONE=/dev/mapper/clone
+}
+
+# clone_off: deactivates.
+clone_off() {
+	dmsetup remove --retry clone
+}
+
+# clone_again: off and on.
+clone_again() {
+	clone_off
+	clone_on
+}
+
+# clone_check: off, and nothing is wrong with the store.
+clone_check() {
+	clone_off
+	lclone check --quiet "$STORE" || lclone check "$STORE" || fail "the check found damage"
+}
+
+# both OP...: does the same to the clone and to its model, and compares; helpers/both.c has the operations.
+both() {
+	SEED=$((SEED + 1))
+	noise
+	"$HELPERS/both" "$CLONE" "$MODEL" "$NOISE" "$SEED" "$@"
+}
+
+# status_of NAME FIELD: of the status line.
+status_of() {
+	local line
+	local -A column=([mode]=3 [uuid]=4 [store_uuid]=5 [space]=6 [pages]=7 [data]=8 [zero]=9 [shared]=10
+		[full]=11 [dirty]=12 [journal]=13 [generation]=14 [rounds]=15 [waiting]=16 [policy]=17
+		[passdown]=18 [memory]=19)
+	read -r -a line < <(dmsetup status "$1")
+	echo "${line[${column[$2]}]}"
+}
+
+# status_is FIELD VALUE: for wait_until.
+status_is() {
+	[ "$(status_of clone "$1")" = "$2" ]
+}
+
+# counts DATA ZERO SHARED: the blocks of the clone, in 4 KiB.
+counts() {
+	assert_eq "$(status_of clone data) $(status_of clone zero) $(status_of clone shared)" "$1 $2 $3" \
+		"blocks of data, zero, shared"
+}
+
+# below_make: puts a linear mapping called "below" between STORE and what is to use it.
+below_make() {
+	BELOW=$STORE
+	STORE=$(make_linear below "$BELOW")
+}
+
+# below_table TARGET...: gives "below" another table, at once. below_fails [FIRST COUNT]: all its
+# blocks, or those, give EIO; below_heals: none.
+below_table() {
+	dmsetup suspend --noflush --nolockfs below
+	printf '%s\n' "$@" | dmsetup load below
+	dmsetup resume below
+}
+below_heals() {
+	below_table "0 $(sectors "$BELOW") linear $BELOW 0"
+}
+below_fails() {
+	local all first=${1:-0} end
+	all=$(sectors "$BELOW")
+	end=$((first * 8 + ${2:-$((all / 8))} * 8))
+	set -- "$((first * 8)) $((end - first * 8)) error"
+	[ "$first" -eq 0 ] || set -- "0 $((first * 8)) linear $BELOW 0" "$@"
+	[ "$end" -ge "$all" ] || set -- "$@" "$end $((all - end)) linear $BELOW $end"
+	below_table "$@"
 }

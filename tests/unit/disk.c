@@ -107,8 +107,8 @@ int disk_read(struct disk *disk, u32 block, void *page)
 {
 	struct disk_io *io;
 
-	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
-	if (fails(disk, DISK_READ) || (disk->bad_block && block == disk->bad_block))
+	if (fails(disk, DISK_READ) || block >= disk->blocks ||
+	    (disk->bad_block && block == disk->bad_block))
 		return -EIO;
 	memcpy(page, disk_medium(disk, block), LC_BLOCK_SIZE);
 	list_for_each_entry(io, &disk->cache, link)
@@ -123,7 +123,6 @@ struct disk_io *disk_submit(struct disk *disk, u32 block, const void *page,
 	struct disk_io *io = malloc(sizeof(*io));
 
 	KUNIT_ASSERT_NOT_NULL(disk->test, io);
-	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
 	io->block = block;
 	io->sectors = ALL_SECTORS;
 	io->fua = fua;
@@ -153,7 +152,7 @@ int disk_complete(struct disk *disk, struct disk_io *io)
 {
 	if (disk->dead || cut(disk))
 		return -EIO;	/* it stays under way, for the crash */
-	if (fails(disk, DISK_WRITE)) {
+	if (fails(disk, DISK_WRITE) || io->block >= disk->blocks) {
 		free_io(io);
 		return -EIO;
 	}
@@ -206,9 +205,9 @@ int disk_flush(struct disk *disk)
 
 void disk_discard(struct disk *disk, u32 block, u32 count)
 {
-	while (count--) {
+	for (; count-- && block < disk->blocks; block++) {
 		forget(disk, block, ALL_SECTORS);
-		garbage(disk_medium(disk, block++), 1);
+		garbage(disk_medium(disk, block), 1);
 	}
 }
 
@@ -220,7 +219,7 @@ void disk_cut(struct disk *disk)
 /* Kept, dropped or torn. */
 static void survive(struct disk *disk, struct disk_io *io, u32 keep, u32 tear)
 {
-	if (io->lost)
+	if (io->lost || io->block >= disk->blocks)
 		;
 	else if (random_chance(tear))
 		persist(disk, io, io->sectors & (u8)random_u64());

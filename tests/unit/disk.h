@@ -51,7 +51,7 @@ void disk_delete(struct disk *disk);
 /* A larger device, with the same content. */
 void disk_grow(struct disk *disk, u32 blocks);
 
-/* All return 0 or -EIO.  disk_write() submits and completes in one. */
+/* All return 0 or -EIO, also beyond the end.  disk_write() submits and completes in one. */
 int disk_read(struct disk *disk, u32 block, void *page);
 int disk_write(struct disk *disk, u32 block, const void *page, bool fua);
 int disk_flush(struct disk *disk);

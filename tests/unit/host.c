@@ -32,6 +32,8 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 
 	for (i = 0; i < count; i++) {
 		pause(host);
+		if (host->wrote)
+			host->wrote(host, vec[i].block);
 		if (disk_write(host->disk, vec[i].block, vec[i].page, fua))
 			error = -EIO;
 	}

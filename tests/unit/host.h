@@ -41,6 +41,7 @@ struct host {
 	void (*pause)(struct host *host);
 	void (*drain)(struct host *host);
 	void (*discarded)(struct host *host, u32 block, u32 count);
+	void (*wrote)(struct host *host, u32 block);	/* lc_ops' write */
 	int (*read)(struct host *host, u32 block, void *page);
 	void *owner;			/* of the test */
 };

@@ -52,6 +52,18 @@ unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size,
 	return find_next(map, size, start, ~0ul);
 }
 
+void bitmap_set(unsigned long *map, unsigned int start, unsigned int count)
+{
+	while (count--)
+		__set_bit(start++, map);
+}
+
+void bitmap_clear(unsigned long *map, unsigned int start, unsigned int count)
+{
+	while (count--)
+		__clear_bit(start++, map);
+}
+
 #define CRC32C_POLYNOMIAL 0x82f63b78u	/* Castagnoli, reflected */
 
 /* Eight tables, so that eight bytes cost eight look-ups and no shifts by bit. */

@@ -136,6 +136,9 @@ static inline void __clear_bit(unsigned long nr, unsigned long *map)
 	map[nr / BITS_PER_LONG] &= ~(1ul << (nr % BITS_PER_LONG));
 }
 
+void bitmap_set(unsigned long *map, unsigned int start, unsigned int count);
+void bitmap_clear(unsigned long *map, unsigned int start, unsigned int count);
+
 /* The first set (clear) bit at or after @start, or @size. */
 unsigned long find_next_bit(const unsigned long *map, unsigned long size,
 			    unsigned long start);

@@ -13,7 +13,8 @@ copy_sources() {
 }
 
 in_build() {
-	in_root "$ROOT_DIR/tree" --bind "$BUILD_DIR" /src "$@"
+	in_root "$ROOT_DIR/tree" --bind "$BUILD_DIR" /src \
+		${KERNEL_TREE:+--bind "$KERNEL_TREE" "$DEBUG_TREE"} "$@"
 }
 
 # build_module [KBUILD_ARGUMENT]...
@@ -43,6 +44,7 @@ sources_unlock() {
 }
 
 guest_build() {
+	in_build make -s -C /src/tests/guest/helpers || die "the helpers of the tests did not build"
 	build_module || die "the module did not build"
 	[ -n "$(built_module)" ] || die "kbuild made no dm-lclone.ko"
 	build_tool || die "the tool did not build"

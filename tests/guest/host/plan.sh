@@ -31,7 +31,7 @@ add_test() {
 plan_file() {
 	local file=$1 topic limit function round
 	topic=$(basename "$file" .sh)
-	limit=$(setting "$file" TEST_TIMEOUT 120)
+	limit=$(($(setting "$file" TEST_TIMEOUT 120) * SLOWNESS))
 	case $topic in
 	t-*)
 		for function in $(sed -n 's/^\(test_[a-zA-Z0-9_]\+\)().*/\1/p' "$file"); do

@@ -112,6 +112,7 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 #define KUNIT_ASSERT_LT(test, a, b)	KUNIT_COMPARE_(test, true, a, <, b)
 #define KUNIT_ASSERT_LE(test, a, b)	KUNIT_COMPARE_(test, true, a, <=, b)
 #define KUNIT_ASSERT_GT(test, a, b)	KUNIT_COMPARE_(test, true, a, >, b)
+#define KUNIT_ASSERT_GE(test, a, b)	KUNIT_COMPARE_(test, true, a, >=, b)
 #define KUNIT_ASSERT_STREQ(test, a, b)	KUNIT_STRINGS_(test, true, a, b)
 
 #endif

@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# Filesystems on clones: made, used, checked, and checked again after reactivation.
+TEST_TIMEOUT=240
+
+fs_devices() {
+	ORIGIN=$(make_loop 300M)
+	STORE=$(make_loop 400M)
+	MNT=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$MNT"
+}
+
+mounted() {
+	mount "$@" "$MNT"
+	on_exit unmounted
+}
+unmounted() {
+	! mountpoint -q "$MNT" || umount "$MNT"
+}
+
+# Files come, change, go; what is freed is trimmed.
+use_fs() {
+	cp -r /usr/share/zoneinfo "$MNT/a"
+	cp -r /usr/lib/x86_64-linux-gnu/gconv "$MNT/b" 2>/dev/null || cp -r /etc "$MNT/b"
+	sync -f "$MNT"
+	cp -r "$MNT/a" "$MNT/c"
+	rm -rf "$MNT/a"
+	fstrim "$MNT"
+	dd if=/dev/urandom of="$MNT/big" bs=1M count=24 conv=fsync status=none
+	dd if=/dev/zero of="$MNT/big" bs=4K seek=100 count=300 conv=notrunc,fsync status=none
+	sums >"$SUMS"
+	umount "$MNT"
+}
+
+sums() {
+	(cd "$MNT" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+# fs_life MKFS MOUNT_OPTIONS CHECK...: the origin holds a filesystem; a clone of it is used.
+fs_life() {
+	local mkfs=$1 options=$2 sum
+	shift 2
+	fs_devices
+	SUMS=$(mktemp /dev/shm/sums.XXXXXX)
+	on_exit rm -f "$SUMS"
+	$mkfs "$ORIGIN" >/dev/null
+	mounted "$ORIGIN"
+	cp -r /usr/bin "$MNT/golden" 2>/dev/null || true
+	umount "$MNT"
+	sum=$(sha256_of "$ORIGIN")
+	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
+	"$@" "$CLONE"
+	mounted -o "$options" "$CLONE"
+	use_fs
+	"$@" "$CLONE"
+	clone_down clone
+	lclone check "$STORE"
+	clone_activate clone "$STORE" >/dev/null
+	"$@" "$CLONE"
+	mount -o "$options" "$CLONE" "$MNT"
+	sums | cmp - "$SUMS" || fail "files are not what they were"
+	umount "$MNT"
+	assert_eq "$(sha256_of "$ORIGIN")" "$sum" origin
+}
+
+test_ext4() {
+	fs_life "mkfs.ext4 -q -F" discard e2fsck -fn
+}
+
+test_xfs() {
+	fs_life "mkfs.xfs -q -f" nouuid,discard xfs_repair -n
+}
+
+# mkfs discards all of the clone first: with no origin left to see, it reads as zeros.
+test_mkfs_on_a_clone() {
+	fs_devices
+	dd if=/dev/urandom of="$ORIGIN" bs=1M count=64 oflag=direct status=none
+	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
+	mkfs.ext4 -q -F -E nodiscard "$CLONE"
+	mkfs.ext4 -q -F "$CLONE"
+	e2fsck -fn "$CLONE"
+	dmsetup status clone
+	clone_down clone
+	lclone check "$STORE"
+}

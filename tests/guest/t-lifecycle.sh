@@ -1,0 +1,345 @@
+# shellcheck shell=bash
+# Clones that come, pause, change their table, crash and go.
+
+lifecycle_up() {
+	origin_make 8M
+	store_make 32M
+	clone_make "$@"
+}
+
+# reload [LOAD_OPTION]...: TABLE becomes the clone's.
+reload() {
+	dmsetup load clone "$@" --table "$TABLE"
+	dmsetup suspend clone
+	dmsetup resume clone
+}
+
+# under_load SUSPEND_OPTION: pauses while fio writes and checks what it wrote.
+under_load() {
+	local fio n=0
+	fio --name=load --filename="$CLONE" --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite \
+		--bsrange=1k-64k --size=8M --io_size=24M --fsync=50 --verify=crc32c --verify_fatal=1 \
+		--output=/run/fio.out &
+	fio=$!
+	while [ -d "/proc/$fio" ] && [ "$n" -lt 15 ]; do
+		dmsetup suspend $1 clone
+		dmsetup resume clone
+		n=$((n + 1))
+	done
+	echo "$n pauses"
+	wait "$fio" || fail "$(</run/fio.out)"
+	[ "$n" -gt 1 ] || fail "fio was over before the second pause"
+	clone_again
+	assert_eq "$(status_of clone mode)" rw mode
+	clone_check
+}
+
+test_suspend_under_load() {
+	lifecycle_up
+	under_load ""
+}
+
+test_noflush_suspend_under_load() {
+	lifecycle_up
+	under_load --noflush
+}
+
+test_reload_onto_the_same_store() {
+	lifecycle_up
+	both write 1M 64K
+	reload
+	both same write 2M 64K same
+	clone_features error_if_no_space no_discard_passdown
+	reload
+	assert_eq "$(status_of clone policy) $(status_of clone passdown)" \
+		"error_if_no_space no_discard_passdown" features
+	both same write 3M 64K same
+	clone_features
+	reload
+	assert_eq "$(status_of clone policy) $(status_of clone passdown)" \
+		"queue_if_no_space discard_passdown" features
+	both same
+	clone_check
+}
+
+test_reload_read_only_and_back() {
+	local sum
+	lifecycle_up
+	both write 1M 64K discard 2M 1M fsync write 4M 512
+	reload --readonly
+	assert_eq "$(status_of clone mode)" ro mode
+	assert_eq "$(blockdev --getro "$CLONE")" 1 read-only
+	sum=$(sha256sum <"$STORE_FILE")
+	expect_fail dd if=/dev/zero of="$CLONE" bs=4K count=1 oflag=direct conv=notrunc status=none
+	expect_fail blkdiscard -o 0 -l 1M "$CLONE"
+	both same
+	dmsetup suspend clone
+	dmsetup resume clone
+	both same
+	assert_eq "$(sha256sum <"$STORE_FILE")" "$sum" "the store's bytes"
+	reload
+	assert_eq "$(status_of clone mode)" rw mode
+	both same write 5M 64K same
+	clone_check
+}
+
+# A table that is never resumed changes nothing; nor does one that is refused.
+test_tables_that_come_to_nothing() {
+	local other
+	lifecycle_up
+	both write 1M 64K
+	other=$(make_loop 9M)
+	dmsetup load clone --table "$TABLE"
+	dmsetup clear clone
+	both same
+	kmsg_mark
+	expect_fail dmsetup load clone --table "0 $CLONE_SECTORS lclone $other $STORE 0"
+	kmsg_has "not the store's origin" || fail "no line in the log"
+	expect_fail dmsetup load clone --table "$TABLE 1 nonsense"
+	both same write 2M 64K same
+	clone_check
+}
+
+# The origin is another one when the new table is to go live: the device stays suspended, and the
+# right table brings it back with all it had, synced or not.
+test_p8_another_origin_at_resume() {
+	local whole
+	lifecycle_up
+	whole=$(make_linear below "$ORIGIN")
+	dmsetup load clone --table "0 $CLONE_SECTORS lclone $whole $STORE 0"
+	both write 1M 64K write 5M+512 512
+	dmsetup suspend below
+	dmsetup load below --table "0 8192 linear $ORIGIN 0"
+	dmsetup resume below
+	dmsetup suspend clone
+	kmsg_mark
+	expect_fail dmsetup resume clone
+	kmsg_has "not the store's origin: it has another size" || fail "no line in the log"
+	assert_eq "$(dmsetup info -c --noheadings -o suspended clone)" Suspended state
+	expect_fail dmsetup resume clone
+	dmsetup load clone --table "$TABLE"
+	dmsetup resume clone
+	both same write 2M 64K same
+	clone_check
+}
+
+# read_only_leaves_the_store_alone: as it is, and whatever is read.
+read_only_leaves_the_store_alone() {
+	local sum
+	sum=$(sha256sum <"$STORE_FILE")
+	clone_on --readonly
+	both same
+	dmsetup suspend clone
+	dmsetup resume clone
+	both same
+	expect_fail dmsetup message clone 0 checkpoint
+	clone_off
+	assert_eq "$(sha256sum <"$STORE_FILE")" "$sum" "the store's bytes"
+}
+
+test_read_only_table_of_a_clean_store() {
+	lifecycle_up
+	both write 1M 64K write 3M+512 512 discard 5M 1M
+	clone_off
+	read_only_leaves_the_store_alone
+}
+
+# crash: the store becomes what it was at this moment, as if the power had gone.
+crash() {
+	cp "$STORE_FILE" /dev/shm/crash
+	on_exit rm -f /dev/shm/crash
+	clone_off
+	dd if=/dev/shm/crash of="$STORE_FILE" bs=1M conv=notrunc status=none
+	blockdev --flushbufs "$STORE"
+}
+
+test_p1_crash_with_all_synced() {
+	lifecycle_up
+	both write 1M 64K write 3M+512 512 discard 5M 1M fsync write 2M 1M discard 2M 512K fsync
+	crash
+	read_only_leaves_the_store_alone
+	lclone check --quiet "$STORE"
+	clone_on
+	both same write 6M 64K write 2M 4K fsync same
+	crash
+	clone_on
+	both same
+	dmsetup message clone 0 checkpoint
+	both discard 0 1M write 0 4K fsync
+	crash
+	clone_on
+	both same
+	clone_check
+}
+
+test_off_and_on_keeps_all() {
+	local n counts
+	lifecycle_up
+	for n in 1 2 3; do
+		both write "${n}M+512" 64K write "${n}M+1020b" 8b discard "$((n + 4))M" 256K
+		counts="$(status_of clone data) $(status_of clone zero) $(status_of clone shared)"
+		clone_again
+		both same
+		assert_eq "$(status_of clone data) $(status_of clone zero) $(status_of clone shared)" "$counts" counts
+	done
+	clone_check
+}
+
+test_messages() {
+	local generation
+	lifecycle_up
+	both write 1M 64K
+	generation=$(status_of clone generation)
+	dmsetup message clone 0 checkpoint
+	[ "$(status_of clone generation)" -gt "$generation" ] || fail "no checkpoint"
+	dmsetup message clone 0 error_if_no_space
+	assert_eq "$(status_of clone policy)" error_if_no_space policy
+	assert_eq "$(dmsetup table clone | cut -d' ' -f7-)" "1 error_if_no_space" "features of the table"
+	dmsetup message clone 0 queue_if_no_space
+	assert_eq "$(status_of clone policy)" queue_if_no_space policy
+	dmsetup message clone 0 extend
+	refused_message "unknown message nonsense" nonsense
+	refused_message "a message is one word" checkpoint now
+	dmsetup suspend clone
+	refused_message "no messages while it is suspended" checkpoint
+	dmsetup resume clone
+	both same
+	clone_check
+}
+refused_message() {
+	kmsg_mark
+	expect_fail dmsetup message clone 0 "${@:2}"
+	kmsg_has "$1" || fail "no line in the log: $1"
+}
+
+test_status_and_table() {
+	local line
+	lifecycle_up error_if_no_space no_discard_passdown
+	both write 1M 64K discard 4M 1M
+	read -r -a line < <(dmsetup status clone)
+	assert_eq "${#line[@]}" 20 "fields of the status"
+	assert_eq "${line[3]} ${line[11]} ${line[17]} ${line[18]}" "rw ok error_if_no_space no_discard_passdown" status
+	assert_eq "${line[4]}" "$(lclone info --json "$STORE" | jq -r .clone_uuid)" uuid
+	[[ ${line[6]} =~ ^[0-9]+/[0-9]+$ && ${line[12]} =~ ^[0-9]+/[0-9]+$ && ${line[13]} =~ ^[0-9]+/[0-9]+$ ]]
+	counts 16 256 $((2048 - 16 - 256))
+	# What the kernel prints is a table again.
+	TABLE=$(dmsetup table clone)
+	clone_again
+	assert_eq "$(dmsetup table clone)" "$TABLE" table
+	both same
+	clone_check
+}
+
+# Removed while it is open: later, when the last user has gone.
+test_deferred_remove() {
+	local user
+	lifecycle_up
+	both write 1M 64K
+	exec {user}<"$CLONE"
+	expect_fail dmsetup remove clone
+	dmsetup remove --deferred clone
+	both same
+	exec {user}<&-
+	wait_until [ ! -e "$CLONE" ]
+	clone_on
+	both same
+	clone_check
+}
+
+test_forced_remove() {
+	local user
+	lifecycle_up
+	both write 1M 64K fsync
+	exec {user}<"$CLONE"
+	expect_fail dmsetup remove --force clone
+	expect_fail dd if="$CLONE" of=/dev/null bs=4K count=1 iflag=direct status=none
+	# The store is free for another device.
+	lclone check --quiet "$STORE"
+	make_dm again "$TABLE" >/dev/null
+	cmp -n 8388608 /dev/mapper/again "$MODEL"
+	exec {user}<&-
+	clone_off
+	dmsetup remove --retry again
+	clone_on
+	both same
+	clone_check
+}
+
+test_module_stays_while_there_is_a_clone() {
+	lifecycle_up
+	on_exit load_again
+	expect_fail rmmod dm_lclone
+	both write 1M 64K same
+	clone_off
+	rmmod dm_lclone
+	expect_fail dmsetup create clone --table "$TABLE"
+	load_again
+	clone_on
+	both same
+	clone_check
+}
+load_again() {
+	have_lclone || insmod "$(find /repo -maxdepth 2 -name dm-lclone.ko -print -quit)"
+}
+
+# many TARGET: a hundred devices at once, vm1 to vm100, each over its own part of one device.
+many() {
+	local n table list=
+	for n in {1..100}; do
+		case $1 in
+		part) table="0 16384 linear $BASE $((n * 16384))" ;;
+		linear) table="0 8192 linear /dev/mapper/part$n 0" ;;
+		lclone) table="0 8192 lclone $ORIGIN /dev/mapper/part$n 0" ;;
+		esac
+		list+="${2:-vm}$n,,,,$table;"
+	done
+	dmsetup create --concise "${list%;}"
+	on_exit none "${2:-vm}"
+}
+none() {
+	[ ! -e "/dev/mapper/${1}1" ] || dmsetup remove --retry $(seq -f "$1%g" 100)
+}
+
+# The tasks that neither dm nor the block layer has for every device.
+our_threads() {
+	ps --ppid 2 -o comm= | grep -cvE '^(kworker|kdmflush|dm_bufio|loop|ksmd|migration|rcu|jbd2|ext4)' || true
+}
+
+free_kilobytes() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemFree:/ { print $2 }' /proc/meminfo
+}
+
+# P9: what a hundred idle clones take, and that none has a thread.
+test_p9_a_hundred_clones() {
+	local begin n linear threads each
+	origin_make 4M
+	BASE=$(make_loop 900M)
+	many part part
+	begin=$EPOCHREALTIME
+	for n in {1..100}; do
+		clone_format "$ORIGIN" "/dev/mapper/part$n" >/dev/null
+	done
+	echo "formatted in $(elapsed "$begin") s"
+	many linear
+	linear=$(free_kilobytes)
+	none vm
+	threads=$(our_threads)
+	begin=$EPOCHREALTIME
+	many lclone
+	echo "created in $(elapsed "$begin") s"
+	assert_eq "$(our_threads)" "$threads" threads
+	each=$((linear - $(free_kilobytes)))
+	echo "$((each / 100)) KiB for each idle clone beyond a linear device"
+	[ "$each" -le 6400 ] || fail "$((each / 100)) KiB for each idle clone, beyond a linear device"
+	for n in 1 50 100; do
+		head -c 65536 "$NOISE" | dd of="/dev/mapper/vm$n" bs=4K seek="$n" oflag=direct conv=notrunc status=none iflag=fullblock
+		cmp -i $((n * 4096)):0 -n 65536 "/dev/mapper/vm$n" "$NOISE"
+	done
+	cmp -n 4194304 /dev/mapper/vm2 "$NOISE"
+	begin=$EPOCHREALTIME
+	none vm
+	echo "removed in $(elapsed "$begin") s"
+	lclone check --quiet /dev/mapper/part50
+}

@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# fio writes and verifies a clone: mixed sizes, discards beside them, deep queues.
+TEST_TIMEOUT=240
+
+big_clone() {
+	ORIGIN=$(make_null_blk 96M)
+	STORE=$(make_null_blk 128M)
+	dd if=/dev/urandom of="$ORIGIN" bs=1M count=96 oflag=direct status=none
+	ORIGIN_SUM=$(sha256_of "$ORIGIN")
+	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
+}
+
+clone_is_whole() {
+	assert_eq "$(sha256_of "$ORIGIN")" "$ORIGIN_SUM" origin
+	assert_eq "$(dev_stat "$ORIGIN" discards)" 0 "discards of the origin"
+	clone_down clone
+	lclone check "$STORE"
+}
+
+verify() {
+	fio --name=verify --filename="$CLONE" --ioengine=libaio --direct=1 --iodepth=32 \
+		--verify=crc32c --verify_fatal=1 --randrepeat=1 --output=/run/fio.out "$@" ||
+		fail "$(tail -n 20 /run/fio.out)"
+}
+
+# Four jobs, each in a quarter of the first 64 MiB; discards of every block of the last 32 MiB.
+test_mixed_sizes_and_discards() {
+	big_clone
+	fio --name=trim --filename="$CLONE" --ioengine=libaio --direct=1 --iodepth=32 --rw=randtrim \
+		--bs=64K --offset=64M --size=32M --output=/run/trim.out &
+	verify --rw=randwrite --bsrange=512-64K --bs_unaligned=0 --numjobs=4 --size=12M \
+		--offset_increment=16M --fsync=64
+	wait $!
+	cmp -n $((32 << 20)) -i $((64 << 20)):0 "$CLONE" /dev/zero
+	clone_is_whole
+	clone_activate clone "$STORE" >/dev/null
+	verify --rw=randwrite --bsrange=512-64K --bs_unaligned=0 --numjobs=4 --size=12M \
+		--offset_increment=16M --verify_only
+	clone_is_whole
+}
+
+# The same blocks are written, discarded and read back again and again; memory is short meanwhile.
+test_rewrites_and_discards_of_the_same_blocks() {
+	local i
+	big_clone
+	for i in 1 2 3; do
+		verify --rw=randwrite --bs=4K --size=12M --randseed="$i"
+		echo 2 >/proc/sys/vm/drop_caches
+		verify --rw=randtrimwrite --bs=4K --size=12M --randseed="$i" --do_verify=0
+		verify --rw=write --bs=256K --size=12M
+	done
+	clone_is_whole
+}

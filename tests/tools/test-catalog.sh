@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Templates, clones and the catalog, as far as they need no device-mapper: clones that are not active.
+
+# catalog: an empty catalog, and a template "gold" of 4 MiB in gold.img.
+catalog() {
+	export LCLONE_STATE_DIR=$PWD/state
+	dd if=/dev/urandom of=gold.img bs=1M count=4 status=none
+	expect 0 lclone template add gold gold.img
+	silent
+}
+
+create() { expect 0 lclone create "$@" --template gold --dir . --no-activate; }
+
+test_empty() {
+	export LCLONE_STATE_DIR=$PWD/state
+	expect 0 lclone list --json
+	json '.clones == []'
+	expect 0 lclone template list --json
+	json '.templates == []'
+	expect 0 lclone tree
+	[ ! -e state ] || fail "reading made a catalog"
+	refused 'no such template' lclone create vm --template gold --dir .
+	refused 'no such clone' lclone status vm
+}
+
+test_template() {
+	catalog
+	[ ! -w gold.img ] || [ "$(stat -c %a gold.img)" = 444 ] || fail "gold.img is not read-only"
+	expect 0 lclone template show gold --json
+	json '.size_bytes == 4194304 and .kind == "file" and .clone_count == 0'
+	json ".sha256 == \"$(sha256sum gold.img | cut -d' ' -f1)\""
+	refused 'there is a template of this name' lclone template add gold gold.img
+	refused 'origin of template gold already' lclone template add other ./gold.img || true
+	expect 0 lclone template verify gold
+	chmod u+w gold.img
+	overwrite gold.img 700
+	expect 3 lclone template verify gold
+	says 'content differs'
+	expect 0 lclone template remove gold
+	[ -e gold.img ] || fail "the origin is gone"
+	expect 0 lclone template add quick gold.img --quick
+	expect 0 lclone template show quick --json
+	json '.sha256 == null'
+}
+
+test_qcow2() {
+	command -v qemu-img >/dev/null || skip "no qemu-img"
+	catalog
+	qemu-img convert -O qcow2 gold.img gold.qcow2
+	expect 0 lclone template add q gold.qcow2
+	cmp gold.img state/images/q.raw
+	expect 0 lclone template add as-it-is gold.qcow2 --format raw
+	qemu-img create -q -f qcow2 -b gold.qcow2 -F qcow2 top.qcow2
+	refused 'stands on another file' lclone template add top top.qcow2
+	[ ! -e state/images/top.raw ] || fail "an image was left"
+	expect 0 lclone template remove q
+	[ ! -e state/images/q.raw ] || fail "the converted image stayed"
+}
+
+test_clone() {
+	catalog
+	create vm --size 64M --json
+	json '.clones | length == 1'
+	json '.clones[0].device == null and .clones[0].size_bytes == 67108864'
+	expect 0 lclone check vm.lclone
+	expect 0 lclone info vm.lclone --json
+	expect 0 lclone status vm --json
+	json '.mode == "inactive" and .clone_type == "linked" and .block_bytes == 4096'
+	json '.size_bytes == 67108864 and .data_bytes == 0 and .shared_bytes == 4194304'
+	json '.origin.size_bytes == 4194304 and .layers == [] and .no_space == false'
+	json ".store.size_bytes == $(stat -c %s vm.lclone) and .store.used_bytes == 0"
+	expect 0 lclone tree
+	prints '^`- vm  inactive'
+	refused '1 clone is made of it: vm' lclone template remove gold
+	expect 0 lclone remove vm
+	[ ! -e vm.lclone ] || fail "the store stayed"
+	expect 0 lclone template remove gold
+}
+
+test_count() {
+	catalog
+	create vm --count 3
+	create n-%d-x --count 2
+	expect 0 lclone list --json
+	json '[.clones[].name] == ["vm1", "vm2", "vm3", "n-1-x", "n-2-x"]'
+	touch b2.lclone
+	expect 1 lclone create b --count 3 --template gold --dir . --no-activate
+	says '1 of 3 clones were made, b1'
+	[ ! -e b3.lclone ] || fail "it went on"
+	[ ! -s b2.lclone ] || fail "it wrote to a file that was there"
+	expect 2 lclone create c --count 0 --template gold --dir .
+	expect 2 lclone create c --count 2 --template gold --store /dev/null
+}
+
+test_names() {
+	catalog
+	create a.b_c+d-9
+	for name in '' a/b .a -- "a b" "$(printf 'x%.0s' {1..64})"; do
+		expect 1 lclone create --template gold --dir . --no-activate -- "$name"
+		says 'no name for a template or a clone'
+	done
+	refused 'there is a clone of this name' lclone create a.b_c+d-9 --template gold --dir . --no-activate
+	create x --size 1M
+	file y.lclone 16M
+	refused 'File exists' lclone create y --template gold --dir . --no-activate
+}
+
+test_changed_origin() {
+	catalog
+	chmod u+w gold.img
+	overwrite gold.img 0
+	refused 'is not what it was' lclone create vm --template gold --dir . --no-activate
+	[ ! -e vm.lclone ] || fail "a store was left"
+}
+
+test_no_room() {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	mkdir small
+	mount -t tmpfs -o size=1M none small 2>/dev/null || skip "cannot mount"
+	catalog
+	refused 'No space left' lclone create vm --template gold --dir small --no-activate
+	[ -z "$(ls small)" ] || fail "a file was left"
+}
+
+test_scan_rebuilds() {
+	catalog
+	create vm --count 2
+	expect 0 lclone template show gold --json
+	uuid=$(jq -r .uuid out)
+	rm state/catalog.json
+	expect 0 lclone scan .
+	expect 0 lclone list --json
+	json '[.clones[].name] | sort == ["vm1", "vm2"]'
+	json '[.clones[].store.kind] | unique == ["dir"]'
+	expect 0 lclone template show gold --json
+	json ".uuid == \"$uuid\" and .clone_count == 2"
+	cp vm1.lclone copy
+	expect 0 lclone scan .
+	expect 0 lclone list --json
+	json '.clones | length == 2'
+}
+
+test_damaged_catalog() {
+	catalog
+	for text in '' x '{}' '{"version":1,"templates":[3],"clones":[{}]}' \
+		'{"version":2,"templates":[],"clones":[]}'; do
+		echo "$text" >state/catalog.json
+		refused 'this is no catalog of this version' lclone list
+	done
+}
+
+test_lost_stores() {
+	catalog
+	create vm --count 3
+	rm vm1.lclone
+	zero vm2.lclone 0
+	cp vm3.lclone keep
+	create other
+	cp other.lclone vm3.lclone
+	expect 0 lclone list --json
+	json '[.clones[].mode] == ["missing", "damaged", "damaged", "inactive"]'
+	refused 'is the store of another clone now' lclone remove vm3
+	expect 1 lclone remove vm2
+	expect 0 lclone remove vm1
+	says 'is gone already'
+	expect 0 lclone remove --force vm2 vm3
+	[ -e vm3.lclone ] || fail "the store of another clone was removed"
+	[ ! -e vm2.lclone ] || fail "the damaged store stayed"
+}
