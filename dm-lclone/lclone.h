@@ -6,12 +6,12 @@
  * (struct lclone_store, which outlives a table when the next one takes it over).
  * The way of one bio is in io.c; what has to wait or sleep goes through defer.c.
  *
- * Work is done on queues of the module, none of the clone's own, each with
- * a rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
+ * Work is done on queues of the module, none of the clone's own, each with a
+ * rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
  * priority) and lclone_meta_wq for checkpoints, reclaiming and scans; copy.c has
- * one more for what comes after its reads.  A deferred
- * bio may wait for a page that the metadata queue gives back, and a round for a
- * checkpoint; nothing waits the other way round.
+ * one more for what comes after its reads.  A deferred bio may wait for a page
+ * that the metadata queue gives back, and a round for a checkpoint; nothing waits
+ * the other way round.
  */
 #ifndef LCLONE_H
 #define LCLONE_H

@@ -20,8 +20,9 @@ static const char *space_name(const struct lclone_store *store)
 }
 
 /*
- * Blocks still read from below.  What the store maps is taken to lie there as
- * far as it can: a clone that is larger than its origin may show a few less.
+ * Blocks still read from below.  In a clone that is larger than its origin, what
+ * the store maps is taken to lie behind the origin's end as far as it fits
+ * there: the number is too high by at most the length of that part.
  */
 static u64 shared_blocks(const struct lclone_store *store)
 {

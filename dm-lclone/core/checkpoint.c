@@ -54,8 +54,7 @@ static void take_pages(struct lc_store *store, struct checkpoint *ckpt)
 			list_add_tail(&page->writing_link, &ckpt->pages[level]);
 			page->dirty = false;
 			page->writing = true;
-			if (!page->claims)
-				map->charged--;
+			map->charged -= !lc_page_charged(page);
 		}
 	}
 	spin_unlock_irqrestore(&store->lock, flags);

@@ -449,6 +449,26 @@ static bool needs_space(struct lc_store *store, struct lc_page *page)
 	return !page->promised && lc_page_ref(store, page)->state != LC_REF_PAGE;
 }
 
+bool lc_page_charged(struct lc_page *page)
+{
+	return page->claims || page->dirty ||
+	       (!page->level && !list_empty(&leaf_of(page)->journal_link));
+}
+
+/* Asks for what makes pages clean. */
+static void starve(struct lc_store *store)
+{
+	struct lc_map *map = &store->map;
+
+	map->starved = true;
+	if (!list_empty(&map->dirty[store->super.root_level]))
+		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+	if (!list_empty(&map->journal)) {
+		store->round.wanted = true;
+		store->ops->kick(store->ctx, LC_KICK_ROUND);
+	}
+}
+
 bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
 {
 	struct lc_map *map = &store->map;
@@ -458,13 +478,12 @@ bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
 	lockdep_assert_held(&store->lock);
 	*new_pages = 0;
 	for (at = page; at; at = parent_of(at)) {
-		charge += !at->dirty && !at->claims;
+		charge += !lc_page_charged(at);
 		*new_pages += needs_space(store, at);
 	}
 	if (charge && !store->read_only && map->charged + charge >
 	    lc_dirty_cap(store->super.layout.reserve_blocks)) {
-		map->starved = true;
-		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+		starve(store);
 		return false;
 	}
 	for (at = page; at; at = parent_of(at))
@@ -490,7 +509,7 @@ void lc_page_unclaim(struct lc_store *store, struct lc_page *page)
 	for (; page; page = parent_of(page)) {
 		if (--page->claims || page->dirty)
 			continue;
-		store->map.charged--;
+		store->map.charged -= !lc_page_charged(page);
 		if (page->promised && !page->writing) {
 			page->promised = false;
 			store->alloc.promised_blocks--;
@@ -500,6 +519,21 @@ void lc_page_unclaim(struct lc_store *store, struct lc_page *page)
 		/* The pages are free again, or dirty and for a checkpoint. */
 		store->map.starved = false;
 		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+		store->ops->kick(store->ctx, LC_KICK_RETRY);
+	}
+}
+
+void lc_leaf_gathered(struct lc_store *store, struct lc_leaf *leaf)
+{
+	struct lc_map *map = &store->map;
+
+	lockdep_assert_held(&store->lock);
+	list_del_init(&leaf->journal_link);
+	if (lc_page_charged(&leaf->page))
+		return;
+	map->charged--;
+	if (map->starved) {
+		map->starved = false;
 		store->ops->kick(store->ctx, LC_KICK_RETRY);
 	}
 }

@@ -5,9 +5,10 @@
  *
  * A leaf or node is "claimed" while tickets are out on it or below it, "dirty"
  * from the change of an entry to the checkpoint that takes it, and "writing"
- * from there to the end of that checkpoint.  Claimed and dirty pages together
- * are capped at what one checkpoint can always write.  Only a page that is none
- * of the three, and that no round has still to gather, may be evicted.
+ * from there to the end of that checkpoint.  Claimed and dirty pages, with the
+ * leaves that a round has still to gather, are capped at what one checkpoint can
+ * always write.  Only a page that is none of the three, and whose entries are
+ * all durable, may be evicted.
  */
 #ifndef LCLONE_MAP_H
 #define LCLONE_MAP_H
@@ -58,7 +59,7 @@ struct lc_map {
 	struct list_head leaves;	/* all leaves in memory, oldest first */
 	u32 leaves_in_memory;
 	u32 nodes_in_memory;
-	u32 charged;			/* pages that are dirty or claimed */
+	u32 charged;			/* pages for which lc_page_charged() */
 	bool starved;			/* a claim failed; the next release tells */
 	u64 data_blocks;		/* data entries of the whole map */
 	u64 zero_blocks;		/* known-zero entries of the whole map */
@@ -114,16 +115,22 @@ u32 lc_map_evict(struct lc_store *store, u32 most);
 /* Where the parent, or the superblock, keeps the ref of a page. */
 struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page);
 
+/* Whether @page counts against the dirty cap.  Under the lock. */
+bool lc_page_charged(struct lc_page *page);
+
 /*
  * Claims @page and all above it.  Under the lock.  Returns false, claims nothing
- * and asks for a checkpoint when that would exceed the dirty cap; a kick to retry
- * follows.  @new_pages is set to the
- * number of pages that need space for the first time; it has not been promised
- * yet: lc_page_promise() does that, once the space is known to be there.
+ * and asks for a checkpoint and a round when that would exceed the dirty cap; a
+ * kick to retry follows.  @new_pages is set to the number of pages that need
+ * space for the first time; it has not been promised yet: lc_page_promise() does
+ * that, once the space is known to be there.
  */
 bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages);
 void lc_page_promise(struct lc_store *store, struct lc_page *page);
 void lc_page_unclaim(struct lc_store *store, struct lc_page *page);
+
+/* Takes a leaf from the list of those that a round has to gather.  Under the lock. */
+void lc_leaf_gathered(struct lc_store *store, struct lc_leaf *leaf);
 
 /* Marks a claimed page and all above it dirty.  Under the lock. */
 void lc_page_dirty(struct lc_store *store, struct lc_page *page);

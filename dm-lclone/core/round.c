@@ -106,7 +106,7 @@ static bool gather_leaf(struct lc_store *store, struct lc_leaf *leaf)
 	}
 	/* All of it is in this round, also what was set since that began. */
 	WRITE_ONCE(leaf->round, store->round.started);
-	list_del_init(&leaf->journal_link);
+	lc_leaf_gathered(store, leaf);
 	return true;
 }
 

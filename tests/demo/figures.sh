@@ -41,7 +41,8 @@ print_figures() {
 	row '' 'each' 'all'
 	row_seconds 'time to create and activate' "$CREATE_SECONDS"
 	row_seconds 'time to activate again, after drift' "$ACTIVATE_SECONDS"
-	row_bytes 'bytes at creation' "$CREATED_BYTES"
+	row_bytes 'bytes written to the disk at creation' "$WRITTEN_BYTES"
+	row_bytes 'bytes at creation, journal and reserve' "$CREATED_BYTES"
 	row_bytes 'bytes after drift' "$DRIFTED_BYTES"
 	row_bytes '  of these, data of the clones' "$(jq '[.clones[].data_bytes] | add' "$WORK/list.json")"
 	row 'template and clones together' '' "$(size_of "$linked")"

@@ -111,6 +111,6 @@ check_store() {
 	local store=$STORES/$1.lclone found
 	lclone check "$store" >"$WORK/$1/check" 2>&1 ||
 		{ cat "$WORK/$1/check" && fail "$1: lclone check finds damage"; }
-	found=$(tar -cSf - -C "$STORES" "$1.lclone" | tr '\0' '\n' | grep -aoFf "$TOKENS" | sort -u)
+	found=$(tar -cSf - -C "$STORES" "$1.lclone" | grep -aoFf "$TOKENS" | sort -u)
 	assert_eq "$found" "$(token_of "$1")" "tokens in the store of $1"
 }

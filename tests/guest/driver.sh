@@ -80,6 +80,7 @@ one_test() {
 	wait_for $! "$3"
 	if [ -n "$LATE" ]; then
 		WHY="took more than $3 s"
+		ps axo pid,stat,wchan:25,args | grep -v "\[.*\]$" >>"$OUTPUT"
 	elif ! wait_empty 5 && [ "$RC" -eq 0 ]; then
 		WHY="left processes: $(ps -o comm= -p "$(paste -sd, "$cgroup/cgroup.procs")" | paste -sd' ')"
 	fi

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # P1 and P2 on the real kernel: the machine is killed while a clone is written and synced.
-ROUNDS=3
+ROUNDS=2
 
-ACKED=60	# synced writes before the cut
+ACKED=40	# synced writes before the cut
 
 # The content of block I: what no other block, and no origin, holds.
 content() {

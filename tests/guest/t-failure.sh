@@ -55,6 +55,7 @@ test_p1_failed_flush_latches_failed_mode() {
 	local events
 	failing_clone
 	write_acked 1
+	dmsetup message clone 0 checkpoint	# so that the clone itself has nothing to write
 	events=$(dm_events clone)
 	flaky_errors
 	expect_fail dd if="$DATA" of="$CLONE" bs=1M seek=2 oflag=direct conv=notrunc status=none

@@ -65,7 +65,7 @@ test_p3_origin_of_odd_size() {
 	store_make 24M
 	clone_make
 	assert_eq "$(sectors "$CLONE")" 8195 sectors
-	ends 4M
+	ends 1008b
 }
 
 # The block in which the origin ends goes on with zeros.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-TEST_TIMEOUT=240
+TEST_TIMEOUT=300
 # The tool on real devices: templates, clones in files, on devices and on logical volumes, the
 # catalog, and what is refused.
 
@@ -113,7 +113,7 @@ test_template_verify_finds_a_changed_byte() {
 	printf x | dd of="$IMAGE" bs=1 seek=1 conv=notrunc status=none
 	expect_fail lclone create vm --template gold --dir "$DIR"
 	expect_said "is not what it was"
-	assert_eq "$(ls "$DIR"/*.lclone 2>/dev/null)" "" "stores left behind"
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "stores left behind"
 }
 
 test_template_of_qcow2() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # fio writes and verifies a clone: mixed sizes, discards beside them, deep queues.
-TEST_TIMEOUT=240
+TEST_TIMEOUT=300
 
 big_clone() {
 	ORIGIN=$(make_null_blk 96M)
