@@ -77,7 +77,7 @@ static const char *open_devices(struct lclone *lc, const char *origin,
 	if (error) {
 		lc->store_dev = NULL;
 		return error == -EBUSY ?
-		       "The store is in use by something else, or it and the origin lie in each other" :
+		       "The store is in use, or it and the origin lie in each other" :
 		       "The store cannot be opened: is it there, a block device, and writable?";
 	}
 	if (lc->origin && overlap(lc->origin->bdev, lc->store_dev->bdev))
