@@ -317,6 +317,47 @@ static void p5_blocks_that_move_during_a_checkpoint_of_a_full_store(struct kunit
 	host_delete(host);
 }
 
+static struct host_wait waiting;
+
+static void start_a_round(struct host *host)
+{
+	if (!host->store.checkpoint_mutex.held)
+		return;
+	host->pause = NULL;
+	KUNIT_ASSERT_EQ(host->test, host_write(host, 5 * LEAF, 1, 5), LC_TAKEN);
+	lc_round_wait(&host->store, &waiting.core);
+	KUNIT_EXPECT_EQ(host->test, host->store.round.state, LC_ROUND_IS_ROOM);
+	KUNIT_EXPECT_FALSE(host->test, host->round.active);
+}
+
+/* The ring is full, and stays so until the superblocks say where it begins now. */
+static void p1_tail_moves_only_when_both_copies_are_written(struct kunit *test)
+{
+	struct host *host = small(test);
+	u32 i;
+
+	for (i = 0; lc_journal_room(&host->store); i++) {
+		struct host_wait each = { .answered = false };
+
+		KUNIT_ASSERT_EQ(test, host_write(host, 2 * i, 1, i), LC_TAKEN);
+		lc_round_wait(&host->store, &each.core);
+		while (!each.answered) {
+			host_round_io(host);
+			if (host->step)
+				lc_round_step(&host->store);
+			host->step = false;
+		}
+	}
+	waiting = (struct host_wait) { .answered = false };
+	host->pause = start_a_round;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_FALSE(test, waiting.answered);
+	host_settle(host);
+	KUNIT_EXPECT_TRUE(test, waiting.answered);
+	KUNIT_EXPECT_EQ(test, waiting.error, 0);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(checkpoint_empties_journal_and_dirty_lists),
 	KUNIT_CASE(p1_superblocks_come_after_the_flush_of_the_pages),
@@ -327,6 +368,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_promise_ends_with_the_last_claim_also_in_a_checkpoint),
 	KUNIT_CASE(p1_image_that_is_newer_than_its_mark_loses_nothing),
 	KUNIT_CASE(p5_blocks_that_move_during_a_checkpoint_of_a_full_store),
+	KUNIT_CASE(p1_tail_moves_only_when_both_copies_are_written),
 	{ }
 };
 

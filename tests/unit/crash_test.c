@@ -17,6 +17,7 @@ struct life {
 	u32 crashes;
 	u32 events;		/* of use between two crashes, at most */
 	bool grows;
+	bool fills;		/* and has to have met its end */
 	bool failures;		/* of the device below, now and then */
 };
 
@@ -70,7 +71,7 @@ static void grow(struct clone *clone)
 {
 	struct disk *disk = clone->host->disk;
 
-	disk_grow(disk, disk->blocks + 1 + random_below(200));
+	disk_grow(disk, disk->blocks + 1 + random_below(100));
 	lc_store_extend(&clone->host->store,
 			(u64)disk->blocks * LC_BLOCK_SECTORS);
 }
@@ -148,6 +149,7 @@ static void live(struct kunit *test, const struct life *life)
 			close(clone);
 		clone_crash(clone);
 	}
+	KUNIT_EXPECT_TRUE(test, clone->full || !life->fills);
 	clone_delete(clone);
 }
 
@@ -195,8 +197,8 @@ static void p1_p2_p4_p5_full_store(struct kunit *test)
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 100000,
-			.origin_blocks = 90000, .clusters = 120,
-			.crashes = 20, .events = 2000,
+			.origin_blocks = 90000, .clusters = 300,
+			.crashes = 20, .events = 2000, .fills = true,
 		});
 }
 
@@ -207,8 +209,8 @@ static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 50000,
-			.origin_blocks = 0, .clusters = 200,
-			.crashes = 15, .events = 2000, .grows = true,
+			.origin_blocks = 0, .clusters = 300,
+			.crashes = 20, .events = 2000, .grows = true,
 		});
 }
 

@@ -273,6 +273,27 @@ static void full_ring_waits_for_a_checkpoint(struct kunit *test)
 	host_delete(host);
 }
 
+/* A group of two blocks, and a ring that has room for one: two groups of one. */
+static void group_is_no_larger_than_the_room_in_the_ring(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 2048, 100 * LEAF);
+	struct host_wait wait = { .error = 0 };
+
+	host->store.journal.tail.sequence -= host->super.layout.journal_blocks - 2;
+	KUNIT_EXPECT_EQ(test, lc_journal_room(&host->store), 1);
+	scatter(host, 0, LC_JOURNAL_RUNS + 3);
+	lc_round_wait(&host->store, &wait.core);
+	KUNIT_EXPECT_EQ(test, host->round.kind, LC_ROUND_FLUSH);
+	advance(host);
+	KUNIT_EXPECT_EQ(test, host->round.kind, LC_ROUND_CLOSE);
+	advance(host);
+	KUNIT_EXPECT_EQ(test, host->store.round.state, LC_ROUND_IS_ROOM);
+	KUNIT_EXPECT_FALSE(test, wait.answered);
+	host_settle(host);
+	KUNIT_EXPECT_TRUE(test, wait.answered);
+	host_delete(host);
+}
+
 static void round_that_waits_for_room_ends_in_failed_mode(struct kunit *test)
 {
 	struct host *host = host_new_open(test, 2048, 100 * LEAF);
@@ -313,6 +334,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p1_failure_is_latched_before_anything_is_answered),
 	KUNIT_CASE(p1_round_under_way_does_not_succeed_in_failed_mode),
 	KUNIT_CASE(full_ring_waits_for_a_checkpoint),
+	KUNIT_CASE(group_is_no_larger_than_the_room_in_the_ring),
 	KUNIT_CASE(round_that_waits_for_room_ends_in_failed_mode),
 	KUNIT_CASE(read_only_store_has_nothing_to_flush),
 	{ }

@@ -163,6 +163,8 @@ static void zeroing_does_its_work_leaf_by_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, 10), 0);
 	KUNIT_EXPECT_EQ(test, lc_zero(&host->store, 10, &count), LC_TAKEN);
 	KUNIT_EXPECT_EQ(test, count, LEAF - 10);
+	/* The leaf and the root will need a place each. */
+	KUNIT_EXPECT_EQ(test, host->store.alloc.promised_blocks, 2);
 	host_delete(host);
 }
 
