@@ -17,7 +17,7 @@ help:
 	@echo 'make check-unit check-tools check-guest style     one suite'
 	@echo '                  KERNEL=bookworm|trixie|sid chooses the kernel of the guests'
 	@echo 'make check-debug  the guest tests and a stress test under a kernel that checks itself: hours, where'
-	@echo '                  the guest is emulated, and half an hour more for building that kernel once'
+	@echo '                  the guest is emulated, and a quarter of an hour more for building that kernel once'
 	@echo '                  STRESS_SECONDS=60'
 	@echo 'make demo         shows clones at work in a guest'
 	@echo 'make bench        measures them in a guest'

@@ -59,6 +59,7 @@ struct lclone_round_bios {
 	struct bio_vec vec[LC_GROUP_BLOCKS];
 	atomic_t pending;
 	blk_status_t status;
+	atomic_t steps;			/* under way; the next may begin before one ends */
 };
 
 /*
@@ -305,6 +306,13 @@ void lclone_round_work(struct work_struct *work);
 
 /* Runs a round and waits for it.  Process context.  0 or a negative errno. */
 int lclone_round_sync(struct lclone_store *store);
+
+/*
+ * Waits for the step of a round that is under way, which somebody need not be
+ * waiting for.  In failed mode, or after a lclone_round_sync() without I/O since,
+ * there is no other step after it.  Process context.
+ */
+void lclone_round_settle(struct lclone_store *store);
 
 /* work.c: what the core asks for ----------------------------------------- */
 

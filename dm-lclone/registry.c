@@ -6,6 +6,7 @@
  * new one is loaded.
  */
 
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "lclone.h"
@@ -47,8 +48,11 @@ static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
 struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md)
 {
 	struct lclone_store *store;
+	unsigned int noio;
 
 	mutex_lock(&stores_lock);
+	/* A suspend takes the lock, so its holder must not wait for a clone's I/O. */
+	noio = memalloc_noio_save();
 	store = find(uuid);
 	if (!store)
 		store = make(uuid, md);
@@ -56,6 +60,7 @@ struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *m
 		store = ERR_PTR(-EBUSY);
 	if (!IS_ERR(store))
 		store->users++;
+	memalloc_noio_restore(noio);
 	mutex_unlock(&stores_lock);
 	return store;
 }

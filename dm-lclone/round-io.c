@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The I/O of rounds: the journal, and the flush before it. */
 
+#include <linux/wait_bit.h>
+
 #include "lclone.h"
 
 /* May be an interrupt: what has to be submitted next is left to round_work. */
@@ -10,11 +12,14 @@ static void step_done(struct lclone_store *store)
 
 	if (!atomic_dec_and_test(&round->pending))
 		return;
-	if (!lc_round_io_done(&store->core, blk_status_to_errno(round->status)))
-		return;
-	/* Pairs with the acquire in lclone_round_work(). */
-	smp_store_release(&store->round_step, true);
-	queue_work(lclone_round_wq, &store->round_work);
+	if (lc_round_io_done(&store->core, blk_status_to_errno(round->status))) {
+		/* Pairs with the acquire in lclone_round_work(). */
+		smp_store_release(&store->round_step, true);
+		queue_work(lclone_round_wq, &store->round_work);
+	}
+	/* The last touch: the store may go when no step is under way. */
+	if (atomic_dec_and_test(&round->steps))
+		wake_up_var(&round->steps);
 }
 
 static void bio_done(struct bio *bio)
@@ -75,6 +80,7 @@ void lclone_round_io(void *ctx, enum lc_round_io io, const struct lc_vec *vec,
 	struct lclone_round_bios *round = &store->round;
 
 	round->status = BLK_STS_OK;
+	atomic_inc(&round->steps);
 	atomic_set(&round->pending, 1);
 	switch (io) {
 	case LC_ROUND_FLUSH:
@@ -124,6 +130,12 @@ static void sync_done(struct lclone_wait *wait, int error)
 
 	sync->error = error;
 	complete(&sync->done);
+}
+
+void lclone_round_settle(struct lclone_store *store)
+{
+	wait_var_event(&store->round.steps, !atomic_read(&store->round.steps));
+	flush_work(&store->round_work);
 }
 
 int lclone_round_sync(struct lclone_store *store)

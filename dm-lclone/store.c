@@ -250,7 +250,7 @@ void lclone_store_park(struct lclone_store *store)
 	lclone_work_stop(store);
 	lclone_drain_wait(&store->drain);
 	lc_store_park(&store->core);
-	flush_work(&store->round_work);
+	lclone_round_settle(store);
 	store->state = LCLONE_PARKED;
 	memalloc_noio_restore(noio);
 }

@@ -333,6 +333,9 @@ static int run(struct lc_store *store)
 		why = "a flush of the store failed";
 		error = store->ops->flush(store->ctx);
 	}
+	/* A round's flush that failed meanwhile may have lost pages of this one. */
+	if (!error && lc_failed(store))
+		error = -EIO;
 	if (!error) {
 		fill_super(&ckpt);
 		why = "a write of the superblock failed";

@@ -12,26 +12,26 @@ def fixed($digits): ("1" + "0" * $digits | tonumber) as $one |
 def left($width): . + " " * ([$width - length, 0] | max);
 def right($width): " " * ([$width - length, 0] | max) + .;
 
-# One line of a table: the name, then columns of @width.
-def line($width): (.[0] | left(42)) + (.[1:] | map(right($width)) | add);
+# One line of a table: the name, then the columns.
+def line($first; $width): (.[0] | left($first)) + (.[1:] | map(right($width)) | add);
 
 def ratio: .ratio | fixed(3);
 def per_io($digits): . as $r | [.device_writes, .device_written_bytes / .unit_bytes, .device_read_bytes / .unit_bytes]
 	| map(. / $r.ios | fixed($digits)) | join("; ");
 def all_counts: . as $r | [.device_writes, .device_written_bytes / .unit_bytes, .device_reads,
-	.device_read_bytes / .unit_bytes] | map(. / $r.ios | fixed(2)) | join(" ");
+	.device_read_bytes / .unit_bytes] | map(. / $r.ios | fixed(1)) | join(" ");
 def reads_of_64_mib: .device_reads / .ios * 64 | fixed(0);
 
 . as $doc |
 ([.results[].kind] | unique) as $measured |
 (["lclone", "snapshot4", "snapshot64", "thin", "qcow2"] | map(select(IN($measured[])))) as $kinds |
 def of($kind; $job): first($doc.results[] | select(.kind == $kind and .job == $job));
-def row($name; $job; f): [$name, ($kinds[] | [of(.; $job) | f][0] // "-")] | line(18);
+def row($name; $job; f): [$name, ($kinds[] | [of(.; $job) | f][0] // "-")] | line(42; 18);
 
 ([of("linear"; "seq-read-drift") | reads_of_64_mib][0] // "-") as $linear_reads |
 "",
 "Ratios to dm-linear, Linux \(.kernel):",
-(["", ($kinds[] | title)] | line(18)),
+(["", ($kinds[] | title)] | line(42; 18)),
 row("4K random read of shared data, QD 16"; "read-shared"; ratio),
 row("4K random first write, QD 16"; "first-write"; ratio),
 row("  per write: writes; blocks written; read"; "first-write"; per_io(2)),
@@ -46,9 +46,9 @@ row("1M sequential read of shared data"; "seq-read-shared"; ratio),
 row("4K random read after the writes, QD 16"; "read-mixed"; ratio),
 "",
 "Devices below, per I/O of the job: writes, units written, reads, units read",
-(["", ((["linear"] + $kinds)[] | title)] | line(21)),
+(["", ((["linear"] + $kinds)[] | title)] | line(22; 21)),
 (reduce .results[].job as $job ([]; if index($job) then . else . + [$job] end) | .[] | . as $job |
-	[$job, ((["linear"] + $kinds)[] | [of(.; $job) | all_counts][0] // "-")] | line(21)),
+	[$job, ((["linear"] + $kinds)[] | [of(.; $job) | all_counts][0] // "-")] | line(22; 21)),
 "",
 (.checks[] | (if .passed then "PASS" else "FAIL" end) + " \(.what): \(.value | fixed(3)), " +
 	(if .at_least then "at least \(.at_least)" else "at most \(.at_most)" end))

@@ -39,12 +39,14 @@ boot_three() {
 	done
 }
 
-# A machine knows who it is, and the last thing it did has reached its disk.
+# A machine knows who it is, its file system is sound, and the last thing it did has reached its disk.
 judge_boot() {
 	local name=$1 root=$MOUNTS/$1
 	[ -n "$(said "$name" hostname)" ] || { tail -n 40 "$WORK/$name/console" && fail "$name did not boot"; }
 	assert_eq "$(said "$name" hostname)" "$name" "host name that $name printed"
 	assert_eq "$(said "$name" machine-id)" "$(token_of "$name")" "machine-id that $name printed"
+	e2fsck -fn "/dev/mapper/$name" >"$WORK/$name/fsck" 2>&1 ||
+		{ cat "$WORK/$name/fsck" && fail "$name: e2fsck finds damage"; }
 	mount "/dev/mapper/$name" "$root"
 	assert_eq "$(cat "$root/var/log/boot.log")" "$name $(said "$name" kernel) $(token_of "$name")" \
 		"boot.log that $name wrote"

@@ -6,7 +6,7 @@ ACKED=40	# synced writes before the cut
 
 # The content of block I: what no other block, and no origin, holds.
 content() {
-	yes "block $1 of the clone" | head -c 4096
+	printf '%4096s' "block $1 of the clone"
 }
 
 # Hash of the part of the origin that has content.

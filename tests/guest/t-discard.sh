@@ -82,13 +82,15 @@ test_discards_are_passed_down() {
 }
 
 test_no_discard_passdown() {
+	local before
 	origin_make 16M
 	store_make 32M
 	clone_make no_discard_passdown
+	before=$(dev_stat "$STORE" discards)
 	assert_eq "$(status_of clone passdown)" no_discard_passdown
 	both write 0 4M fsync discard 0 4M fsync same
 	wait_until eval '[[ $(status_of clone space) == [0-9]/* || $(status_of clone space) == [0-9][0-9]/* ]]'
-	assert_eq "$(dev_stat "$STORE" discards)" 0 discards
+	assert_eq "$(dev_stat "$STORE" discards)" "$before" discards
 	clone_check
 }
 
@@ -116,6 +118,7 @@ test_discard_where_nothing_lies() {
 	both discard 16M 32M zero 63M 1M same
 	counts 0 0 2048
 	both discard 0 64M same
-	counts 0 2048 0
+	# Leaf by leaf: the last that is partly below is noted to its end.
+	counts 0 3024 2048
 	clone_check
 }

@@ -45,7 +45,7 @@ test_cost_of_writes() {
 	costs "0 0 0 1, 0" fsync
 	costs "0 2 16 1, 0" write 1M 4K fsync
 	costs "0 1 8 1, 0" write 1M 4K fsync
-	costs "0 1 8 0, 0" write 1M+512 512s-504s
+	costs "0 1 7 0, 0" write 1M+512 3584
 	costs "0 0 0 1, 0" fsync
 	costs "0 2 136 1, 0" write 2M 64K fsync
 	costs "0 3 24 1, 0" write 4M 4K write 12M 4K fsync

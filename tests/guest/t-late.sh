@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Completions that come late: what they touch must still be there.
 
+flushing() {
+	[ "$(dev_stat "$1" inflight)" -gt 0 ]
+}
+
 # A round that the tick began, and for which nobody waits, is still flushing when a checkpoint fails
 # and the clone is removed. Its flush completes when the store is long closed.
 test_flush_outlives_failed_clone() {
@@ -16,7 +20,7 @@ test_flush_outlives_failed_clone() {
 	dmsetup load slow --table "0 $size delay $backing 0 0 /dev/mapper/bad 0 0 $backing 0 8000"
 	dmsetup suspend --nolockfs --noflush slow
 	dmsetup resume slow
-	sleep 4
+	wait_until flushing "$store"
 	expect_fail dmsetup message clone 0 checkpoint
 	dmsetup remove clone
 	dmsetup suspend slow

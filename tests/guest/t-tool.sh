@@ -1,5 +1,7 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 TEST_TIMEOUT=300
+
 # The tool on real devices: templates, clones in files, on devices and on logical volumes, the
 # catalog, and what is refused.
 
@@ -293,7 +295,9 @@ test_a_signal_stops_between_two_clones() {
 	kill "$maker"
 	wait "$maker" && fail "it was not stopped"
 	count=$(lclone list --json | jq '.clones | length')
-	[ "$count" -ge 2 ] && [ "$count" -lt 500 ] || fail "$count clones"
+	if [ "$count" -lt 2 ] || [ "$count" -ge 500 ]; then
+		fail "$count clones"
+	fi
 	assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" "$count" stores
 	assert_eq "$(lclone list --json | jq '[.clones[] | select(.mode == "rw")] | length')" "$count" "active clones"
 }
@@ -395,7 +399,7 @@ test_in_use_is_refused() {
 	local holder
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
-	sleep 1000 </dev/mapper/vm &
+	tail -f /dev/null 4</dev/mapper/vm &
 	holder=$!
 	expect_fail lclone deactivate vm
 	expect_said "it is in use"

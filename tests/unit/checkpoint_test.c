@@ -317,6 +317,46 @@ static void p5_blocks_that_move_during_a_checkpoint_of_a_full_store(struct kunit
 	host_delete(host);
 }
 
+static void pages_are_on_their_way(struct host *host, u32 block)
+{
+	if (block >= LC_HEAD_BLOCKS)
+		*(bool *)host->owner = true;
+}
+
+static void fail_a_round(struct host *host)
+{
+	struct host_wait wait = { .answered = false };
+
+	if (!*(bool *)host->owner)
+		return;
+	host->pause = NULL;
+	host->disk->fail_in[DISK_FLUSH] = 1;
+	lc_round_wait(&host->store, &wait.core);
+	host_round_io(host);
+	KUNIT_EXPECT_EQ(host->test, wait.error, -EIO);
+}
+
+/*
+ * The flush of a round fails, and with it the device loses pages that a
+ * checkpoint has just written.  The flush of the checkpoint does not fail.
+ */
+static void p1_superblock_never_names_pages_that_a_failed_flush_lost(struct kunit *test)
+{
+	struct host *host = small(test);
+	bool pages = false;
+
+	prepare(host);
+	host->owner = &pages;
+	host->wrote = pages_are_on_their_way;
+	host->pause = fail_a_round;
+	KUNIT_EXPECT_NE(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_NULL(test, host->pause);
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	check_prepared(host);
+	host_delete(host);
+}
+
 static struct host_wait waiting;
 
 static void start_a_round(struct host *host)
@@ -368,6 +408,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_promise_ends_with_the_last_claim_also_in_a_checkpoint),
 	KUNIT_CASE(p1_image_that_is_newer_than_its_mark_loses_nothing),
 	KUNIT_CASE(p5_blocks_that_move_during_a_checkpoint_of_a_full_store),
+	KUNIT_CASE(p1_superblock_never_names_pages_that_a_failed_flush_lost),
 	KUNIT_CASE(p1_tail_moves_only_when_both_copies_are_written),
 	{ }
 };

@@ -2,7 +2,7 @@
 # The guest of "--kernel debug": bookworm's root with a kernel of our own, built once from Debian's
 # sources of 6.1 with the configuration debug.config. It is kept in the cache like the other roots,
 # with the kernel's build tree beside it, and made anew when the configuration or bookworm's root or
-# kernel changes; not for each edit of this file, since the build takes half an hour.
+# kernel changes; not for each edit of this file, since the build takes long.
 #
 # root_for RELEASE sets what guest_root does (see root.sh), and
 #   KERNEL_TREE   for "debug": the build tree, which in_build shows as /usr/src/linux-debug
@@ -91,7 +91,7 @@ debug_root() {
 	if [ ! -e "$ROOT_DIR/kver" ]; then
 		new=$ROOT_DIR.new log=$CACHE/root-debug.log
 		rm -rf "$new"
-		say "building the debug kernel, once; this takes half an hour (log: $log)"
+		say "building the debug kernel, once; this takes a quarter of an hour (log: $log)"
 		# A subshell under set -e that is no condition, so that the first failure ends it.
 		set +e
 		(set -e; make_debug_root "$base" "$new") >"$log" 2>&1

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# What clones cost the host (P9).
+
+# clones_make N: N clones of one origin, c1 to cN.
+clones_make() {
+	local i stores=() tables=
+	truncate -s 8M /dev/shm/stores.{1..40}
+	on_exit eval 'rm -f /dev/shm/stores.*'
+	for i in $(seq "$1"); do
+		lclone format "/dev/shm/stores.$i" --origin "$ORIGIN" >/dev/null
+		stores[i]=$(losetup --find --show "/dev/shm/stores.$i")
+		on_exit detach_loop "${stores[i]}"
+		tables+="c$i,LCLONE-$i,,rw,0 16384 lclone $ORIGIN ${stores[i]} 0;"
+	done
+	on_exit eval 'dmsetup remove --retry c{1..'"$1"'} 2>/dev/null'
+	dmsetup create --concise "${tables%;}"
+}
+
+# threads: of the kernel's, those that are ours.
+threads() {
+	ps -e -o comm= | grep -c '^lclone' || true
+}
+
+# kernel_memory: KiB that the kernel has for itself.
+kernel_memory() {
+	awk '/^(SUnreclaim|KernelStack|PageTables|Percpu|VmallocUsed):/ { sum += $2 } END { print sum }' /proc/meminfo
+}
+
+test_p9_idle_clones_own_no_thread_and_little_memory() {
+	local n=30 ours all memory
+	origin_make 8M
+	ours=$(threads)
+	memory=$(kernel_memory)
+	# What dm and the loop devices take for as many clones, measured with linear ones.
+	for i in $(seq "$n"); do
+		make_linear "l$i" "$(make_loop 8M)" >/dev/null
+	done
+	memory=$(($(kernel_memory) - memory))
+	all=$(kernel_memory)
+	clones_make "$n"
+	assert_eq "$(threads)" "$ours" "threads of ours with $n clones"
+	all=$(($(kernel_memory) - all))
+	echo "$n linear devices: $memory KiB; $n clones: $all KiB"
+	[ "$all" -le $((memory + n * 64)) ] || fail "an idle clone takes $(((all - memory) / n)) KiB more than a linear device"
+}
+
+# Memory that is short is taken back from the map, and a leaf is read again when it is needed.
+test_p9_leaves_are_given_back() {
+	local i before
+	origin_make 32M
+	store_make 64M
+	clone_make
+	for i in 0 1 2 3 4 5 6 7; do
+		both write "$((i * 4))M" 4K
+	done
+	dmsetup message clone 0 checkpoint
+	before=$(status_of clone memory)
+	[ "$before" -ge 9 ] || fail "$before pages in memory"
+	echo 2 >/proc/sys/vm/drop_caches
+	echo 2 >/proc/sys/vm/drop_caches
+	[ "$(status_of clone memory)" -lt "$before" ] || fail "$(status_of clone memory) of $before pages are still in memory"
+	both same
+	clone_check
+}
+
+# Memory of a process that has to go to a clone before there is more: first writes make progress when
+# nothing is free.
+test_p9_swap_on_a_clone() {
+	local group=/sys/fs/cgroup/swapping
+	ORIGIN=-
+	store_make 160M
+	clone_make -s $((256 * 2048))
+	mkswap "$CLONE"
+	swapon "$CLONE"
+	on_exit swapoff "$CLONE"
+	noise
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir "$group"
+	on_exit rmdir "$group"
+	echo 40M >"$group/memory.max"
+	assert_eq "$(
+		echo "$BASHPID" >"$group/cgroup.procs"
+		cat "$NOISE" "$NOISE" "$NOISE" | tail -c 90M | sha256sum
+	)" "$(cat "$NOISE" "$NOISE" "$NOISE" | tail -c +$((6 * 1048576 + 1)) | sha256sum)" "what came back from swap"
+	[ "$(status_of clone data)" -gt 8000 ] || fail "only $(status_of clone data) blocks were swapped out"
+	swapoff "$CLONE"
+	clone_check
+}
