@@ -244,6 +244,13 @@ static void p5_low_water_is_told_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, host_take_kick(host, LC_KICK_EVENT));
 	KUNIT_EXPECT_EQ(test, host_write(host, n + 20, 5, 3), LC_TAKEN);
 	KUNIT_EXPECT_FALSE(test, host_take_kick(host, LC_KICK_EVENT));
+	/* And again when it has not been so for a while. */
+	KUNIT_EXPECT_EQ(test, host_zero(host, 0, 40), LC_TAKEN);
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	KUNIT_EXPECT_FALSE(test, host->store.alloc.low);
+	KUNIT_EXPECT_FALSE(test, host_take_kick(host, LC_KICK_EVENT));
+	KUNIT_EXPECT_EQ(test, host_write(host, 0, 40, 3), LC_TAKEN);
+	KUNIT_EXPECT_TRUE(test, host_take_kick(host, LC_KICK_EVENT));
 	host_delete(host);
 }
 

@@ -9,45 +9,7 @@
 
 #include "host.h"
 #include "model.h"
-
-#define PART_BLOCKS 16
-
-enum part_kind {
-	PART_READ,
-	PART_WRITE,
-	PART_ZERO,
-	PART_FLUSH,
-};
-
-enum part_state {
-	PART_READY,		/* has to look up the map */
-	PART_MAPPING,		/* is doing it */
-	PART_BUSY,		/* waits for LC_KICK_RETRY */
-	PART_FULL,		/* waits for LC_KICK_SPACE */
-	PART_IO,		/* I/O under way: what a drain waits for */
-	PART_ROUND,		/* waits for a round */
-	PART_STATES,
-};
-
-/* Blocks of one operation that go the same way. */
-struct part {
-	struct list_head link;	/* in clone->part[state] */
-	struct host_wait wait;
-	enum part_kind kind;
-	enum part_state state;
-	u64 block;
-	u32 count;
-	u8 sectors;
-	bool fua;
-	bool device_fua;	/* FUA was passed down */
-	u32 operation;
-	u64 submitted;		/* by the model's clock */
-	u64 entered;		/* for the drain */
-	bool has_ticket;
-	struct lc_ticket ticket;
-	struct lc_extent extent;
-	struct disk_io *io[PART_BLOCKS];
-};
+#include "part.h"
 
 struct clone {
 	struct kunit *test;

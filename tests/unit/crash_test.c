@@ -155,7 +155,7 @@ static void live(struct kunit *test, const struct life *life)
 
 static void p1_p2_p4_one_leaf(struct kunit *test)
 {
-	u32 lives = 20;
+	u32 lives = 40;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
@@ -167,7 +167,7 @@ static void p1_p2_p4_one_leaf(struct kunit *test)
 
 static void p1_p2_p4_many_leaves(struct kunit *test)
 {
-	u32 lives = 20;
+	u32 lives = 30;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
@@ -179,7 +179,7 @@ static void p1_p2_p4_many_leaves(struct kunit *test)
 
 static void p1_p2_p4_three_levels(struct kunit *test)
 {
-	u32 lives = 10;
+	u32 lives = 20;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
@@ -192,7 +192,7 @@ static void p1_p2_p4_three_levels(struct kunit *test)
 
 static void p1_p2_p4_p5_full_store(struct kunit *test)
 {
-	u32 lives = 10;
+	u32 lives = 12;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
@@ -204,7 +204,7 @@ static void p1_p2_p4_p5_full_store(struct kunit *test)
 
 static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 {
-	u32 lives = 5;
+	u32 lives = 6;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {
@@ -216,7 +216,7 @@ static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 
 static void p1_device_that_fails(struct kunit *test)
 {
-	u32 lives = 10;
+	u32 lives = 20;
 
 	while (lives-- && !test->failed)
 		live(test, &(struct life) {

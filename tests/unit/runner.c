@@ -6,20 +6,25 @@
  * its own, so that one that failed can be run again alone.
  */
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include <kunit/test.h>
 #include "random.h"
 
 #define SEED_DEFAULT 20240501
+#define CASE_SECONDS 120	/* a case that takes longer has got stuck */
 
 struct memory {
 	struct memory *next;
 };
 
 static struct kunit_suite *suites;
+static unsigned int passed, failed;
+static const char *running;
 
 void kunit_register(struct kunit_suite *suite)
 {
@@ -92,12 +97,24 @@ static bool chosen(const char *name, const char *suite, int argc, char **argv)
 	return argc == 1;
 }
 
+/* There is no way out of a case that has got stuck: it ends the run. */
+static void stuck(int signal)
+{
+	(void)signal;
+	printf("not ok %s # did not end\n%u passed, %u failed\n", running, passed,
+	       failed + 1);
+	fflush(stdout);
+	_Exit(1);
+}
+
 static bool run_case(const struct kunit_case *test_case, const char *name, u64 seed)
 {
 	struct kunit test = { .name = name };
 	clock_t begin = clock();
 	double seconds;
 
+	running = name;
+	alarm(CASE_SECONDS);
 	random_seed(seed_of(seed, name));
 	if (!setjmp(test.abort))
 		test_case->run_case(&test);
@@ -118,11 +135,11 @@ int main(int argc, char **argv)
 {
 	const char *env = getenv("UNIT_SEED");
 	u64 seed = env ? strtoull(env, NULL, 0) : SEED_DEFAULT;
-	unsigned int passed = 0, failed = 0;
 	const struct kunit_suite *suite;
 	const struct kunit_case *test_case;
 	char name[256];
 
+	signal(SIGALRM, stuck);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (suite = suites; suite; suite = suite->next) {
 		for (test_case = suite->test_cases; test_case->run_case; test_case++) {
