@@ -37,9 +37,7 @@ heals() {
 
 # Blocks 256 and on are the journal: data and flush pass.
 test_failed_journal_write() {
-	local acked
 	failing_clone_make
-	acked=$(sha256sum <"$MODEL")
 	below_fails 256 128
 	cp "$MODEL" "$MODEL.acked"
 	on_exit rm "$MODEL.acked"

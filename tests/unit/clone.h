@@ -17,12 +17,11 @@ struct clone {
 	struct model *model;
 	struct list_head part[PART_STATES];
 	u32 parts;
-	bool active;		/* between clone_open() and the crash */
+	bool active;		/* things happen while the core sleeps */
 	u64 entered;		/* parts that ever entered the drain counter */
 	unsigned int depth;	/* of clone_event() in itself */
 	bool error_if_no_space;
 	u64 full;		/* parts that met LC_FULL */
-	u64 done;		/* parts that ended well */
 };
 
 struct clone *clone_new(struct kunit *test, const struct host_format *format,

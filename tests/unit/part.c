@@ -16,7 +16,6 @@ void part_end(struct clone *clone, struct part *part, int error)
 
 	KUNIT_EXPECT_FALSE(clone->test, part->has_ticket);
 	if (!error) {
-		clone->done++;
 		if (part->kind == PART_FLUSH)
 			model_flushed(clone->model, part->submitted);
 		else if (part->kind != PART_READ)

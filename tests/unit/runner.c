@@ -16,6 +16,7 @@
 #include "random.h"
 
 #define SEED_DEFAULT 20240501
+#define FAILURES_SHOWN 8
 #define CASE_SECONDS 120	/* a case that takes longer has got stuck */
 
 struct memory {
@@ -68,7 +69,7 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 {
 	va_list args;
 
-	if (!test->failed || fatal) {
+	if (test->failures++ < FAILURES_SHOWN || fatal) {
 		printf("# %s:%d: ", file, line);
 		va_start(args, format);
 		vprintf(format, args);

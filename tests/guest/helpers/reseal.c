@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * reseal STORE BLOCK OFFSET HEX: changes bytes of a metadata block and seals it
- * anew, as an attacker would who knows the format.
+ * anew, as an attacker would who knows the format.  Prints the new checksum, as HEX.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 	u32 block, offset;
 	void *page;
 	__le32 *csum;
+	size_t i;
 	int fd;
 
 	if (argc != 5)
@@ -62,5 +63,8 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	for (i = 0; i < sizeof(*csum); i++)
+		printf("%02x", ((u8 *)csum)[i]);
+	puts("");
 	return 0;
 }

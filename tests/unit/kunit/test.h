@@ -17,6 +17,7 @@
 struct kunit {
 	const char *name;
 	bool failed;
+	unsigned int failures;
 	jmp_buf abort;			/* where a failed assertion goes */
 	void *memory;			/* of kunit_kzalloc(), freed at the end */
 };
