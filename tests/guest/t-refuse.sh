@@ -117,8 +117,10 @@ test_p8_store_inside_its_origin() {
 	printf '\x83\0\0\0\x00\x08\0\0\x00\x60\0\0' | dd of="$whole" bs=1 seek=450 conv=notrunc status=none
 	printf '\x83\0\0\0\x00\x80\0\0\x00\x40\0\0' | dd of="$whole" bs=1 seek=466 conv=notrunc status=none
 	printf '\x55\xaa' | dd of="$whole" bs=1 seek=510 conv=notrunc status=none
-	blockdev --rereadpt "$whole"
 	udevadm settle
+	retry blockdev --rereadpt "$whole"
+	udevadm settle
+	wait_until [ -b "${whole}p2" ]
 	part=${whole}p1
 	clone_format "$twin" "$part"
 	refused "lie in each other" "0 65536 lclone $whole $part 0"
