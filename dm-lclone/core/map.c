@@ -505,21 +505,27 @@ void lc_page_promise(struct lc_store *store, struct lc_page *page)
 
 void lc_page_unclaim(struct lc_store *store, struct lc_page *page)
 {
+	struct lc_map *map = &store->map;
+	u32 before = map->charged;
+
 	lockdep_assert_held(&store->lock);
 	for (; page; page = parent_of(page)) {
 		if (--page->claims || page->dirty)
 			continue;
-		store->map.charged -= !lc_page_charged(page);
+		map->charged -= !lc_page_charged(page);
 		if (page->promised && !page->writing) {
 			page->promised = false;
 			store->alloc.promised_blocks--;
 		}
 	}
-	if (store->map.starved) {
-		/* The pages are free again, or dirty and for a checkpoint. */
-		store->map.starved = false;
-		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
+	if (!map->starved)
+		return;
+	/* The pages are free again, or dirty and for a checkpoint. */
+	if (map->charged < before) {
+		map->starved = false;
 		store->ops->kick(store->ctx, LC_KICK_RETRY);
+	} else if (!list_empty(&map->dirty[store->super.root_level])) {
+		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
 	}
 }
 

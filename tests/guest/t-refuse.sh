@@ -127,6 +127,12 @@ test_p8_store_inside_its_origin() {
 	truncate -s 12M "$(losetup -n -O BACK-FILE "$twin")"
 	losetup --set-capacity "$twin"
 	clone_format "$twin" "$whole"
+	# The table is gone from the disk, and with it what udev knew of partitions; the kernel is told.
+	udevadm settle
+	retry blockdev --rereadpt "$whole"
+	addpart "$whole" 1 2048 24576
+	addpart "$whole" 2 32768 16384
+	udevadm settle
 	refused "lie in each other" "0 24576 lclone $part $whole 0"
 	clone_format "$part" "${whole}p2"
 	make_dm clone "0 24576 lclone $part ${whole}p2 0" >/dev/null

@@ -106,11 +106,12 @@ static bool round_event(struct clone *clone)
 /* Kicks that are answered here, and not by the host. */
 static void wake(struct clone *clone)
 {
-	if (host_take_kick(clone->host, LC_KICK_RETRY))
+	/* LC_KICK_DIRTY asks for the tick, which lets the busy ones try again. */
+	if (host_take_kick(clone->host, LC_KICK_RETRY | LC_KICK_DIRTY))
 		requeue(clone, PART_BUSY);
 	if (host_take_kick(clone->host, LC_KICK_SPACE))
 		requeue(clone, PART_FULL);
-	host_take_kick(clone->host, LC_KICK_EVENT | LC_KICK_DIRTY);
+	host_take_kick(clone->host, LC_KICK_EVENT);
 }
 
 void clone_event(struct clone *clone)
@@ -143,9 +144,12 @@ void clone_settle(struct clone *clone)
 
 	while (busy) {
 		wake(clone);
-		busy = complete_one(clone) || go_one(clone) || round_event(clone) ||
-		       host_serve(clone->host, HOST_WORK) ||
-		       clone->host->kicks & (LC_KICK_RETRY | LC_KICK_SPACE);
+		/* Each in its turn: none is so busy that the others starve. */
+		busy = complete_one(clone);
+		busy |= go_one(clone);
+		busy |= round_event(clone);
+		busy |= host_serve(clone->host, HOST_WORK);
+		busy |= clone->host->kicks & ~LC_KICK_EVENT;
 	}
 }
 

@@ -243,6 +243,30 @@ static void dirty_pages_are_capped(struct kunit *test)
 	host_delete(host);
 }
 
+/* Or two who wait for different things would wake each other all the time. */
+static void ticket_that_is_refused_wakes_nobody(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_ticket ticket[64], refused;
+	u32 n = 0;
+
+	while (host_ticket(host, n * LEAF, 1, &ticket[n]) == LC_TAKEN)
+		n++;
+	KUNIT_EXPECT_TRUE(test, host->store.map.starved);
+	host_take_kick(host, ~0u);
+	/* On a leaf that has been charged already, but there is no space. */
+	host->store.alloc.used_blocks += 5000;
+	KUNIT_EXPECT_EQ(test, host_ticket(host, 3, 1, &refused), LC_FULL);
+	host->store.alloc.used_blocks -= 5000;
+	KUNIT_EXPECT_FALSE(test, host->kicks & LC_KICK_RETRY);
+	/* A page that nobody claims any more is another matter. */
+	lc_ticket_abort(&host->store, &ticket[--n]);
+	KUNIT_EXPECT_TRUE(test, host->kicks & LC_KICK_RETRY);
+	while (n--)
+		lc_ticket_abort(&host->store, &ticket[n]);
+	host_delete(host);
+}
+
 static void ticket_pins_its_leaf(struct kunit *test)
 {
 	struct host *host = small(test);
@@ -284,6 +308,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(zeroing_of_scattered_blocks_is_noted_in_full),
 	KUNIT_CASE(p9_freed_blocks_on_their_way_back_are_bounded),
 	KUNIT_CASE(dirty_pages_are_capped),
+	KUNIT_CASE(ticket_that_is_refused_wakes_nobody),
 	KUNIT_CASE(ticket_pins_its_leaf),
 	KUNIT_CASE(p1_nothing_is_changed_in_failed_mode),
 	{ }
