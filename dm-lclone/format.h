@@ -53,6 +53,7 @@
 #define LC_NODE_CHILDREN	126
 #define LC_MAX_HEIGHT		5		/* level of the highest root */
 #define LC_JOURNAL_RUNS		252		/* runs in a journal block */
+#define LC_LAYERS_MAX		64		/* between the origin and a store */
 #define LC_RESERVE_MAX		8192		/* blocks, bits of reserve_map */
 
 #define LC_UUID_BYTES		16
@@ -198,7 +199,9 @@ struct lc_disk_super {
 	__u8	origin_name[LC_NAME_BYTES];	/* the template's */
 	__u8	origin_path[LC_PATH_BYTES];	/* a hint, never trusted */
 	__u8	reserve_map[LC_RESERVE_MAX / 8];	/* bit set: in use */
-	__u8	unused[LC_BLOCK_SIZE - 1776];	/* zero */
+	__u8	snapshot_name[LC_NAME_BYTES];	/* what the content is called, once frozen */
+	__u8	parent_name[LC_NAME_BYTES];	/* what its parent is, or will be, called */
+	__u8	unused[LC_BLOCK_SIZE - 1904];	/* zero */
 };
 
 #define LC_STORE_WRITABLE	1
@@ -311,6 +314,8 @@ LC_AT(lc_disk_super, clone_name, 368);
 LC_AT(lc_disk_super, origin_name, 432);
 LC_AT(lc_disk_super, origin_path, 496);
 LC_AT(lc_disk_super, reserve_map, 752);
-LC_AT(lc_disk_super, unused, 1776);
+LC_AT(lc_disk_super, snapshot_name, 1776);
+LC_AT(lc_disk_super, parent_name, 1840);
+LC_AT(lc_disk_super, unused, 1904);
 
 #endif

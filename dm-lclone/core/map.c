@@ -315,7 +315,11 @@ static void insert_child(struct lc_store *store, struct lc_page *child)
 	smp_store_release(&child->parent->child[child->slot], child);
 }
 
-int lc_map_load(struct lc_store *store, u64 block)
+/*
+ * Loads the leaf of @block with all above it.  With @state: no more than what
+ * tells the state of the leaf.
+ */
+static int load(struct lc_store *store, u64 block, u8 *state)
 {
 	struct lc_node *parent;
 	struct lc_page *child;
@@ -325,7 +329,14 @@ int lc_map_load(struct lc_store *store, u64 block)
 
 	mutex_lock(&store->load_mutex);
 	spin_lock_irqsave(&store->lock, flags);
+	if (state)
+		*state = LC_REF_PAGE;
 	while (!error && !walk(store, block, &parent, &slot)) {
+		if (state) {
+			*state = parent->ref[slot].state;
+			if (*state != LC_REF_PAGE || parent->page.level == 1)
+				break;
+		}
 		parent->children++;	/* so that it is not evicted */
 		spin_unlock_irqrestore(&store->lock, flags);
 		error = make_child(store, parent, slot, &child);
@@ -338,6 +349,16 @@ int lc_map_load(struct lc_store *store, u64 block)
 	spin_unlock_irqrestore(&store->lock, flags);
 	mutex_unlock(&store->load_mutex);
 	return error;
+}
+
+int lc_map_load(struct lc_store *store, u64 block)
+{
+	return load(store, block, NULL);
+}
+
+int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state)
+{
+	return load(store, block, state);
 }
 
 int lc_map_open(struct lc_store *store)

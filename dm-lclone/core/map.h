@@ -68,15 +68,17 @@ struct lc_map {
 enum lc_kind {
 	LC_BELOW,			/* what lies below the store */
 	LC_ZERO,
-	LC_DATA,			/* in the store, from extent->store on */
+	LC_DATA,			/* in the store or layer, from extent->store on */
 	LC_UNLOADED,			/* lc_map_load() has to be called first */
 };
 
 struct lc_extent {
 	enum lc_kind kind;
 	bool durable;			/* LC_DATA: the mapping has reached the disk */
+	u8 layer;			/* below the store: whose data it is */
 	u32 store;
 	u64 count;			/* blocks, 1 to the @most asked for */
+	u64 limit;			/* below the store: zeros from this sector on */
 };
 
 /*
@@ -94,6 +96,13 @@ void lc_lookup(struct lc_store *store, u64 block, u64 most,
  * damaged, which has been reported.
  */
 int lc_map_load(struct lc_store *store, u64 block);
+
+/*
+ * What is known of the whole leaf of @block (LC_REF_*), without loading it;
+ * LC_REF_PAGE when it is in memory.  Of a store whose map does not change.  The
+ * same otherwise.
+ */
+int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state);
 
 /* The leaf of @block when it is in memory.  Under the lock. */
 struct lc_leaf *lc_map_leaf(struct lc_store *store, u64 block);

@@ -58,8 +58,9 @@ int lc_store_init(struct lc_store *store, const struct lc_ops *ops, void *ctx,
 	mutex_init(&store->checkpoint_mutex);
 	mutex_init(&store->load_mutex);
 	store->super = *super;
+	store->chain = NULL;
 	store->blocks = lc_blocks_of(super->clone_sectors);
-	store->read_only = read_only;
+	store->read_only = read_only || super->state != LC_STORE_WRITABLE;
 	lc_map_init(store);
 	lc_alloc_init(store);
 	return lc_round_init(store);
@@ -109,25 +110,50 @@ int lc_store_open(struct lc_store *store, int stale)
 			return error;
 	}
 	error = lc_map_open(store);
-	if (!error)
+	/* The last checkpoint of a store that was frozen has all of it. */
+	if (!error && store->super.state == LC_STORE_WRITABLE)
 		error = lc_journal_replay(store);
 	if (!error && !store->read_only)
 		error = new_epoch(store);
 	return error;
 }
 
+static void disown(struct lc_super *super)
+{
+	memset(super->owner_host, 0, sizeof(super->owner_host));
+	memset(super->owner_boot, 0, sizeof(super->owner_boot));
+	super->owner_epoch = 0;
+}
+
 int lc_store_park(struct lc_store *store)
 {
-	struct lc_super *super = &store->super;
 	int error;
 
 	lc_scan_for_pages(store);
 	mutex_lock(&store->checkpoint_mutex);
-	memset(super->owner_host, 0, sizeof(super->owner_host));
-	memset(super->owner_boot, 0, sizeof(super->owner_boot));
-	super->owner_epoch = 0;
+	disown(&store->super);
 	error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);
+	return error;
+}
+
+int lc_store_freeze(struct lc_store *store, const char *name)
+{
+	struct lc_super *super = &store->super;
+	size_t length = min_t(size_t, strlen(name), LC_NAME_BYTES - 1);
+	int error;
+
+	lc_scan_for_pages(store);
+	mutex_lock(&store->checkpoint_mutex);
+	disown(super);
+	super->state = LC_STORE_FROZEN;
+	memset(super->snapshot_name, 0, sizeof(super->snapshot_name));
+	memcpy(super->snapshot_name, name, length);
+	error = lc_checkpoint_locked(store);
+	mutex_unlock(&store->checkpoint_mutex);
+	lc_scan_drop(store);
+	if (!error)
+		store->read_only = true;
 	return error;
 }
 

@@ -82,6 +82,7 @@ struct lc_store {
 	struct mutex load_mutex;	/* one page is being loaded */
 
 	struct lc_super super;		/* as last written or read */
+	struct lc_chain *chain;		/* the layers below; NULL: none */
 	u64 blocks;			/* of the clone */
 	bool read_only;			/* nothing may be written */
 	bool failed;			/* latched; read with READ_ONCE */
@@ -115,8 +116,9 @@ int lc_store_init(struct lc_store *store, const struct lc_ops *ops, void *ctx,
 /*
  * Brings the store up: makes the superblock copies equal, replays the journal
  * and, unless it is read-only, checkpoints under a new epoch with @store->super's
- * owner fields as its mark.  @stale is the copy that is to be made equal first,
- * or -1.  Process context.  Returns 0 or a negative errno; what is wrong has
+ * owner fields as its mark.  A frozen one is read-only and has nothing to
+ * replay.  @stale is the copy that is to be made equal first, or -1.  Process
+ * context.  Returns 0 or a negative errno; what is wrong has
  * been reported.
  */
 int lc_store_open(struct lc_store *store, int stale);
@@ -132,9 +134,14 @@ void lc_store_own(struct lc_store *store, const char *host, const u8 *boot);
  * is clean.  No I/O may be under way, and a round has run since the last.
  * Process context.  Returns 0 or a negative errno.  lc_store_resume() sets the
  * mark again.
+ *
+ * lc_store_freeze() does so for the last time: the store is frozen, its content
+ * is called @name, and nothing is ever written to it again.  When it fails the
+ * store is in failed mode, and frozen on the disk or not.
  */
 int lc_store_park(struct lc_store *store);
 int lc_store_resume(struct lc_store *store, const char *host, const u8 *boot);
+int lc_store_freeze(struct lc_store *store, const char *name);
 
 /* Frees all memory.  No I/O, no work may be under way. */
 void lc_store_destroy(struct lc_store *store);

@@ -74,6 +74,8 @@ static void identity_encode(const struct lc_super *super,
 	memcpy(disk->clone_name, super->clone_name, LC_NAME_BYTES);
 	memcpy(disk->origin_name, super->origin_name, LC_NAME_BYTES);
 	memcpy(disk->origin_path, super->origin_path, LC_PATH_BYTES);
+	memcpy(disk->snapshot_name, super->snapshot_name, LC_NAME_BYTES);
+	memcpy(disk->parent_name, super->parent_name, LC_NAME_BYTES);
 }
 
 static void identity_decode(const struct lc_disk_super *disk,
@@ -95,6 +97,8 @@ static void identity_decode(const struct lc_disk_super *disk,
 	memcpy(super->clone_name, disk->clone_name, LC_NAME_BYTES);
 	memcpy(super->origin_name, disk->origin_name, LC_NAME_BYTES);
 	memcpy(super->origin_path, disk->origin_path, LC_PATH_BYTES);
+	memcpy(super->snapshot_name, disk->snapshot_name, LC_NAME_BYTES);
+	memcpy(super->parent_name, disk->parent_name, LC_NAME_BYTES);
 }
 
 static void reserve_encode(const unsigned long *map, u8 *disk)
@@ -162,6 +166,10 @@ static const char *super_check(const struct lc_super *super)
 		return "names an impossible layout";
 	if (super->state < LC_STORE_WRITABLE || super->state > LC_STORE_RETIRED)
 		return "is in an unknown state";
+	if (super->layers > LC_LAYERS_MAX)
+		return "stands on more layers than there may be";
+	if (!super->layers != lc_uuid_is_null(super->parent_uuid))
+		return "names a parent without layers, or layers without a parent";
 	if (!super->clone_sectors || super->clone_sectors > LC_CLONE_SECTORS_MAX)
 		return "names an impossible clone size";
 	if (super->overlap_sectors > super->clone_sectors)
@@ -190,7 +198,9 @@ static const char *super_check(const struct lc_super *super)
 	if (!text_valid(super->owner_host, LC_NAME_BYTES) ||
 	    !text_valid(super->clone_name, LC_NAME_BYTES) ||
 	    !text_valid(super->origin_name, LC_NAME_BYTES) ||
-	    !text_valid(super->origin_path, LC_PATH_BYTES))
+	    !text_valid(super->origin_path, LC_PATH_BYTES) ||
+	    !text_valid(super->snapshot_name, LC_NAME_BYTES) ||
+	    !text_valid(super->parent_name, LC_NAME_BYTES))
 		return "holds a name without an end";
 	return NULL;
 }

@@ -49,6 +49,8 @@ struct lc_super {
 	char clone_name[LC_NAME_BYTES];
 	char origin_name[LC_NAME_BYTES];
 	char origin_path[LC_PATH_BYTES];
+	char snapshot_name[LC_NAME_BYTES];
+	char parent_name[LC_NAME_BYTES];
 	DECLARE_BITMAP(reserve_map, LC_RESERVE_MAX);
 };
 
@@ -90,6 +92,8 @@ static inline bool lc_uuid_is_null(const u8 *uuid)
 /* Sectors from 0 on in which unmapped blocks read what lies below. */
 static inline u64 lc_below_sectors(const struct lc_super *super)
 {
+	if (super->layers)
+		return super->overlap_sectors;
 	if (super->origin_kind == LC_ORIGIN_NONE)
 		return 0;
 	return min(super->overlap_sectors, super->origin_sectors);

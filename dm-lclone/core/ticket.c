@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* First writes and zeroing: how entries change. */
 
+#include "layers.h"
 #include "ticket.h"
 
 static bool is_data(u32 entry)
@@ -138,14 +139,14 @@ void lc_ticket_abort(struct lc_store *store, struct lc_ticket *ticket)
  */
 static u64 zero_already(struct lc_store *store, u64 block, u64 count)
 {
-	u64 below = lc_blocks_of(lc_below_sectors(&store->super));
 	struct lc_extent extent;
 
 	/* No further than a hold of the lock may take. */
 	lc_lookup(store, block, min_t(u64, count, 8 * LC_LEAF_ENTRIES), &extent);
-	if (extent.kind == LC_ZERO || (extent.kind == LC_BELOW && block >= below))
-		return extent.count;
-	return 0;
+	/* Interrupts are off, which is as good as a lock of RCU. */
+	if (extent.kind == LC_BELOW)
+		lc_lookup_below(store, block, extent.count, &extent);
+	return extent.kind == LC_ZERO ? extent.count : 0;
 }
 
 /* Up to @count blocks with no more data blocks among them than a page can note. */

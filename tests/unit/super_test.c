@@ -44,6 +44,8 @@ static void sample(struct kunit *test, struct lc_super *super)
 	strcpy(super->clone_name, "clone");
 	strcpy(super->origin_name, "template");
 	strcpy(super->origin_path, "/dev/vg/gold");
+	strcpy(super->snapshot_name, "monday");
+	strcpy(super->parent_name, "sunday");
 	__set_bit(1, super->reserve_map);
 	__set_bit(super->layout.reserve_blocks - 1, super->reserve_map);
 }
@@ -65,6 +67,9 @@ static void super_goes_there_and_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(&super, &back, sizeof(back)), 0);
 	KUNIT_EXPECT_EQ(test, lc_below_sectors(&super), 900001);
 	super.origin_sectors = 5;
+	/* What is below is as large as the clone was then, not as the origin. */
+	KUNIT_EXPECT_EQ(test, lc_below_sectors(&super), 900001);
+	super.layers = 0;
 	KUNIT_EXPECT_EQ(test, lc_below_sectors(&super), 5);
 	super.origin_kind = LC_ORIGIN_NONE;
 	KUNIT_EXPECT_EQ(test, lc_below_sectors(&super), 0);
@@ -100,6 +105,11 @@ static void bad_host(struct lc_super *s) { memset(s->owner_host, 'x', LC_NAME_BY
 static void bad_name(struct lc_super *s) { memset(s->clone_name, 'x', LC_NAME_BYTES); }
 static void bad_origin_name(struct lc_super *s) { memset(s->origin_name, 'x', LC_NAME_BYTES); }
 static void bad_path(struct lc_super *s) { memset(s->origin_path, 'x', LC_PATH_BYTES); }
+static void bad_layers(struct lc_super *s) { s->layers = LC_LAYERS_MAX + 1; }
+static void bad_no_layers(struct lc_super *s) { s->layers = 0; }
+static void bad_no_parent(struct lc_super *s) { memset(s->parent_uuid, 0, LC_UUID_BYTES); }
+static void bad_snapshot(struct lc_super *s) { memset(s->snapshot_name, 'x', LC_NAME_BYTES); }
+static void bad_parent(struct lc_super *s) { memset(s->parent_name, 'x', LC_NAME_BYTES); }
 static void bad_uuid(struct lc_super *s) { s->store_uuid[3]++; }
 static void bad_reserve(struct lc_super *s)
 {
@@ -121,6 +131,7 @@ static void p6_every_field_has_bounds(struct kunit *test)
 		bad_mark_high, bad_pages, bad_replay, bad_origin,
 		bad_origin_size, bad_host, bad_name, bad_origin_name,
 		bad_path, bad_uuid, bad_reserve, bad_huge,
+		bad_layers, bad_no_layers, bad_no_parent, bad_snapshot, bad_parent,
 	};
 	struct lc_disk_super *disk;
 	struct lc_super super;
