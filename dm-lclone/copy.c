@@ -100,29 +100,24 @@ static struct lclone_copy *copy_get(struct bio *guest)
 	return copy;
 }
 
-void lclone_copy(struct lclone_store *store, struct bio *guest)
+void lclone_copy(struct lclone_store *store, struct bio *guest,
+		 const struct lclone_place *place)
 {
 	struct lclone_io *io = lclone_io_of(guest);
-	sector_t sector = round_down(io->rest.bi_sector, LC_BLOCK_SECTORS);
 	struct lclone_copy *copy = copy_get(guest);
 	struct bio *bio = &copy->bio;
-	unsigned int sectors = 0;
 
 	/* In the drain counter: this waits for nobody but other copies. */
 	copy->page = mempool_alloc(copy_pages, GFP_NOIO);
 	clear_page(page_address(copy->page));
-	if (io->ticket.expected == LC_ENTRY_UNMAPPED &&
-	    sector < store->below_sectors)
-		sectors = min_t(sector_t, LC_BLOCK_SECTORS,
-				store->below_sectors - sector);
-	if (!sectors) {
+	if (io->ticket.expected != LC_ENTRY_UNMAPPED || !place->bdev) {
 		merge(copy);
 		return;
 	}
 	bio_init(bio, NULL, &copy->vec, 1, REQ_OP_READ);
 	bio->bi_end_io = read_done;
-	__bio_add_page(bio, copy->page, sectors << SECTOR_SHIFT, 0);
-	if (lclone_remap_origin(store, bio, sector))
+	__bio_add_page(bio, copy->page, place->sectors << SECTOR_SHIFT, 0);
+	if (lclone_remap_below(bio, place))
 		submit_bio_noacct(bio);
 	else
 		copy_end(copy, BLK_STS_IOERR);

@@ -2,7 +2,7 @@
 /*
  * Parsing of the table:
  *
- *	<origin dev | -> <store dev> <#layers> [<#features> <feature>...]
+ *	<origin dev | -> <store dev | -> <#layers> <layer dev>... [<#features> <feature>...]
  */
 
 #include <linux/slab.h>
@@ -11,14 +11,23 @@
 
 #define MAX_FEATURES	16
 
-static const char *parse_layers(struct dm_arg_set *args)
+static const char *parse_layers(struct lclone *lc, struct dm_arg_set *args,
+				char ***names)
 {
-	unsigned int layers;
+	unsigned int count;
 
-	if (kstrtouint(dm_shift_arg(args), 10, &layers))
-		return "The number of layers is not a number";
-	if (layers)
-		return "Layers are not supported by this version";
+	if (kstrtouint(dm_shift_arg(args), 10, &count) || count > LC_LAYERS_MAX)
+		return "The number of layers is not a number from 0 to 64";
+	if (count > args->argc)
+		return "There are fewer layers than the table says";
+	*names = args->argv;
+	dm_consume_args(args, count);
+	if (!count)
+		return NULL;
+	lc->layer = kcalloc(count, sizeof(*lc->layer), GFP_KERNEL);
+	if (!lc->layer)
+		return "Out of memory";
+	lc->layers = count;
 	return NULL;
 }
 
@@ -55,34 +64,89 @@ static bool overlap(struct block_device *a, struct block_device *b)
 	       b_start < a_start + bdev_nr_sectors(a);
 }
 
-static const char *open_devices(struct lclone *lc, const char *origin,
-				const char *store)
+static const char *open_origin(struct lclone *lc, const char *name)
+{
+	int error;
+
+	if (!strcmp(name, "-"))
+		return NULL;
+	error = dm_get_device(lc->ti, name, BLK_OPEN_READ, &lc->origin);
+	if (!error)
+		return NULL;
+	lc->origin = NULL;
+	return error == -EBUSY ?
+	       "The origin is in use by something else than device-mapper" :
+	       "The origin cannot be opened: is it there, and a block device?";
+}
+
+static const char *open_store_device(struct lclone *lc, const char *name)
 {
 	blk_mode_t mode = dm_table_get_mode(lc->ti->table);
 	int error;
 
-	if (!strcmp(store, "-"))
-		return "A table without a store needs layers: not supported by this version";
-	if (strcmp(origin, "-")) {
-		error = dm_get_device(lc->ti, origin, BLK_OPEN_READ, &lc->origin);
-		if (error) {
-			lc->origin = NULL;
-			return error == -EBUSY ?
-			       "The origin is in use by something else than device-mapper" :
-			       "The origin cannot be opened: is it there, and a block device?";
-		}
+	if (!strcmp(name, "-")) {
+		if (!lc->layers)
+			return "A table without a store needs layers to show";
+		if (mode & BLK_OPEN_WRITE)
+			return "A table without a store is a view: load it read-only";
+		return NULL;
 	}
 	/* The claim on the origin keeps out what shares sectors with it. */
-	error = dm_get_device(lc->ti, store, mode, &lc->store_dev);
-	if (error) {
-		lc->store_dev = NULL;
-		return error == -EBUSY ?
-		       "The store is in use, or it and the origin lie in each other" :
-		       "The store cannot be opened: is it there, a block device, and writable?";
-	}
-	if (lc->origin && overlap(lc->origin->bdev, lc->store_dev->bdev))
+	error = dm_get_device(lc->ti, name, mode, &lc->store_dev);
+	if (!error)
+		return NULL;
+	lc->store_dev = NULL;
+	return error == -EBUSY ?
+	       "The store is in use, or it and the origin lie in each other" :
+	       "The store cannot be opened: is it there, a block device, and writable?";
+}
+
+static const char *open_layer_device(struct lclone *lc, struct dm_dev **dev,
+				     const char *name)
+{
+	int error = dm_get_device(lc->ti, name, BLK_OPEN_READ, dev);
+
+	if (!error)
+		return NULL;
+	*dev = NULL;
+	return error == -EBUSY ?
+	       "A layer is in use, or it and another of the table's devices lie in each other" :
+	       "A layer cannot be opened: is it there, and a block device?";
+}
+
+/* No device of a table may be there twice, or lie in another. */
+static const char *check_apart(struct lclone *lc)
+{
+	struct block_device *bdev;
+	unsigned int i, j;
+
+	if (lc->origin && lc->store_dev &&
+	    overlap(lc->origin->bdev, lc->store_dev->bdev))
 		return "Origin and store are the same device, or one lies in the other";
+	for (i = 0; i < lc->layers; i++) {
+		bdev = lc->layer[i].dev->bdev;
+		if (lc->origin && overlap(lc->origin->bdev, bdev))
+			return "The origin is one of the layers, or one lies in the other";
+		if (lc->store_dev && overlap(lc->store_dev->bdev, bdev))
+			return "The store is one of its own layers, or one lies in the other";
+		for (j = 0; j < i; j++)
+			if (overlap(lc->layer[j].dev->bdev, bdev))
+				return "A layer is named twice, or one lies in another";
+	}
 	return NULL;
+}
+
+static const char *open_devices(struct lclone *lc, const char *origin,
+				const char *store, char **layers)
+{
+	const char *why = open_origin(lc, origin);
+	unsigned int i;
+
+	if (!why)
+		why = open_store_device(lc, store);
+	for (i = 0; i < lc->layers && !why; i++)
+		why = open_layer_device(lc, &lc->layer[i].dev, layers[i]);
+	return why ?: check_apart(lc);
 }
 
 /* The store names itself; an open one is asked, not its device. */
@@ -113,11 +177,36 @@ static const char *find_store(struct lclone *lc, int *error)
 	}
 	lc->store = store;
 	/* What is on the device of a live store may be older than the store. */
-	why = lclone_store_check(lc, store->state == LCLONE_UNOPENED ?
-				 super : &store->core.super);
+	if (store->state != LCLONE_UNOPENED)
+		*super = store->core.super;
+	why = lclone_store_check(lc, super);
+	if (!why)
+		why = lclone_layers_get(lc, super, error);
 out:
 	kfree(super);
 	return why;
+}
+
+/* A view shows what its newest layer is. */
+static const char *find_view(struct lclone *lc, int *error)
+{
+	const struct lc_super *super;
+	struct lclone_store *store;
+	const char *why = lclone_layers_get(lc, NULL, error);
+
+	if (why)
+		return why;
+	super = &lc->layer[lc->layers - 1].store->core.super;
+	why = lclone_store_check(lc, super);
+	if (why)
+		return why;
+	store = lclone_registry_view(dm_table_get_md(lc->ti->table));
+	if (IS_ERR(store)) {
+		*error = PTR_ERR(store);
+		return "Out of memory";
+	}
+	lc->store = store;
+	return NULL;
 }
 
 static const char *construct(struct lclone *lc, unsigned int argc, char **argv,
@@ -125,21 +214,23 @@ static const char *construct(struct lclone *lc, unsigned int argc, char **argv,
 {
 	struct dm_arg_set args = { .argc = argc, .argv = argv };
 	const char *origin, *store, *why;
+	char **layers;
 
 	*error = -EINVAL;
 	if (lc->ti->begin)
 		return "The table does not begin at sector 0";
 	if (argc < 3)
-		return "Too few arguments: <origin|-> <store> <#layers> [<#features> <feature>...]";
+		return "Too few arguments: <origin|-> <store> <#layers> <layer>... [<#features> <feature>...]";
 	origin = dm_shift_arg(&args);
 	store = dm_shift_arg(&args);
-	why = parse_layers(&args);
+	why = parse_layers(lc, &args, &layers);
 	if (!why)
 		why = parse_features(lc, &args);
 	if (!why)
-		why = open_devices(lc, origin, store);
+		why = open_devices(lc, origin, store, layers);
 	if (!why)
-		why = find_store(lc, error);
+		why = lc->store_dev ? find_store(lc, error) :
+				      find_view(lc, error);
 	return why;
 }
 
@@ -147,6 +238,7 @@ static void destruct(struct lclone *lc)
 {
 	if (lc->store)
 		lclone_registry_put(lc->store);
+	lclone_layers_put(lc);
 	if (lc->store_dev)
 		dm_put_device(lc->ti, lc->store_dev);
 	if (lc->origin)

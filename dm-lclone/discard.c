@@ -21,6 +21,11 @@ bool lclone_writes_zero_page(struct bio *bio)
 	return true;
 }
 
+static sector_t block_sector(u64 block)
+{
+	return (sector_t)block * LC_BLOCK_SECTORS;
+}
+
 static void part_done(struct bio *bio, u64 sectors)
 {
 	lclone_io_of(bio)->bytes = (unsigned int)(sectors << SECTOR_SHIFT);
@@ -39,7 +44,8 @@ static bool try_again(struct lclone_store *store, struct bio *bio, u64 block,
 		return true;
 	case LC_LOAD:
 		lclone_tick_soon(store);
-		if (!lc_map_load(&store->core, block))
+		if (!lc_map_load(&store->core, block) &&
+		    !lc_load_below(&store->core, block))
 			return true;
 		break;
 	case LC_BUSY:
@@ -79,6 +85,7 @@ static enum lc_take zero_part_once(struct lclone_store *store, struct bio *bio,
 {
 	struct lclone_io *io = lclone_io_of(bio);
 	unsigned int skip = io->rest.bi_sector % LC_BLOCK_SECTORS;
+	struct lclone_place place = { };
 	struct lc_extent extent;
 	enum lc_take result;
 
@@ -93,18 +100,21 @@ static enum lc_take zero_part_once(struct lclone_store *store, struct bio *bio,
 	if (extent.kind == LC_DATA) {
 		io->stage = LCLONE_AT_BELOW;
 		lclone_copy_zeros(store, bio,
-				  (sector_t)extent.store * LC_BLOCK_SECTORS + skip,
+				  block_sector(extent.store) + skip,
 				  sectors);
 		return LC_TAKEN;
 	}
-	if (extent.kind == LC_ZERO || io->rest.bi_sector >= store->below_sectors) {
+	if (extent.kind == LC_BELOW &&
+	    !lclone_find_below(store, block_sector(block), LC_BLOCK_SECTORS, &place))
+		return LC_LOAD;
+	if (!place.bdev || skip >= place.sectors) {
 		part_done(bio, sectors);
 		return LC_TAKEN;
 	}
 	result = lc_ticket_take(&store->core, block, 1, &io->ticket);
 	if (result == LC_TAKEN) {
 		io->stage = LCLONE_AT_FIRST;
-		lclone_copy(store, bio);
+		lclone_copy(store, bio, &place);
 	}
 	return result;
 }

@@ -17,6 +17,7 @@ enum next {
 	NEXT_KILL = DM_MAPIO_KILL,
 	NEXT_ENDED = 100,			/* its part is done */
 	NEXT_DEFER,				/* process context is needed */
+	NEXT_LOAD_BELOW,			/* the same, for what lies below */
 	NEXT_AGAIN,				/* the map has changed */
 };
 
@@ -63,16 +64,6 @@ static void remap_store(const struct step *step, u64 store_block, unsigned int s
 	step->bio->bi_iter.bi_sector = block_sector(store_block) + skip;
 }
 
-bool lclone_remap_origin(struct lclone_store *store, struct bio *bio,
-			 sector_t sector)
-{
-	if (WARN_ON_ONCE(bio_op(bio) != REQ_OP_READ || !store->origin))
-		return false;
-	bio_set_dev(bio, store->origin);
-	bio->bi_iter.bi_sector = sector;
-	return true;
-}
-
 static enum next read_zeros(const struct step *step, unsigned int sectors)
 {
 	if (!cut(step, sectors))
@@ -83,14 +74,16 @@ static enum next read_zeros(const struct step *step, unsigned int sectors)
 
 static enum next read_below(const struct step *step, unsigned int sectors)
 {
-	sector_t sector = step->bio->bi_iter.bi_sector;
-	sector_t below = step->store->below_sectors;
+	struct lclone_place place;
 
-	if (sector >= below)
-		return read_zeros(step, sectors);
-	if (!cut(step, min_t(sector_t, sectors, below - sector)))
+	if (!lclone_find_below(step->store, step->bio->bi_iter.bi_sector, sectors,
+			       &place))
+		return NEXT_LOAD_BELOW;
+	if (!place.bdev)
+		return read_zeros(step, place.sectors);
+	if (!cut(step, place.sectors))
 		return NEXT_DEFER;
-	if (!lclone_remap_origin(step->store, step->bio, sector))
+	if (!lclone_remap_below(step->bio, &place))
 		return NEXT_KILL;
 	step->io->stage = LCLONE_AT_BELOW;
 	return NEXT_SUBMIT;
@@ -139,20 +132,27 @@ static enum next no_ticket(const struct step *step, enum lc_take result,
 
 /*
  * A first write.  Whole blocks go straight to new places.  A part of a block has
- * to be merged with the rest of it, which takes memory and a read.
+ * to be merged with the rest of it, which takes memory and a read from below
+ * unless the block is known to be zero.
  */
-static enum next first_write(const struct step *step, u64 count, unsigned int skip)
+static enum next first_write(const struct step *step,
+			     const struct lc_extent *extent, unsigned int skip)
 {
 	struct lclone_store *store = step->store;
 	struct lclone_io *io = step->io;
 	struct bio *bio = step->bio;
 	struct lclone_seen seen = lclone_seen(store);
 	unsigned int whole = skip ? 0 : bio_sectors(bio) / LC_BLOCK_SECTORS;
-	u32 most = (u32)min_t(u64, count, max(whole, 1u));
+	u32 most = (u32)min_t(u64, extent->count, max(whole, 1u));
+	struct lclone_place place = { };
 	enum lc_take result;
 
 	if (!whole && !step->deferred)
 		return NEXT_DEFER;
+	if (!whole && extent->kind == LC_BELOW &&
+	    !lclone_find_below(store, bio->bi_iter.bi_sector - skip,
+			       LC_BLOCK_SECTORS, &place))
+		return NEXT_LOAD_BELOW;
 	result = lc_ticket_take(&store->core,
 				bio->bi_iter.bi_sector / LC_BLOCK_SECTORS, most,
 				&io->ticket);
@@ -169,7 +169,7 @@ static enum next first_write(const struct step *step, u64 count, unsigned int sk
 	}
 	io->stage = LCLONE_AT_FIRST;
 	if (!whole) {
-		lclone_copy(store, bio);
+		lclone_copy(store, bio, &place);
 		return NEXT_GONE;
 	}
 	remap_store(step, io->ticket.store, 0);
@@ -205,7 +205,7 @@ static enum next look_up(const struct step *step)
 	case LC_ZERO:
 	case LC_BELOW:
 		if (bio_op(bio) == REQ_OP_WRITE)
-			return first_write(step, extent.count, skip);
+			return first_write(step, &extent, skip);
 		return extent.kind == LC_ZERO ? read_zeros(step, sectors) :
 						read_below(step, sectors);
 	}
@@ -281,9 +281,9 @@ int lclone_map(struct dm_target *ti, struct bio *bio)
 	lclone_leave(lc->store, io);
 	if (next == NEXT_KILL)
 		return DM_MAPIO_KILL;
-	if (next == NEXT_DEFER && !may_wait(&step))
+	if (next != NEXT_ENDED && !may_wait(&step))
 		return map_nowait_failed(bio, io);
-	if (next == NEXT_DEFER)
+	if (next != NEXT_ENDED)
 		lclone_defer(lc->store, bio);
 	else
 		lclone_io_end(bio, BLK_STS_OK);
@@ -291,12 +291,13 @@ int lclone_map(struct dm_target *ti, struct bio *bio)
 }
 
 /* The leaf that the bio needs is read; the loader has logged what went wrong. */
-static bool load(struct lclone_store *store, struct bio *bio)
+static bool load(struct lclone_store *store, struct bio *bio, bool below)
 {
 	u64 block = bio->bi_iter.bi_sector / LC_BLOCK_SECTORS;
 
 	lclone_tick_soon(store);
-	return !lc_map_load(&store->core, block);
+	return below ? !lc_load_below(&store->core, block) :
+		       !lc_map_load(&store->core, block);
 }
 
 void lclone_io_resume(struct lclone_store *store, struct bio *bio)
@@ -333,7 +334,8 @@ void lclone_io_resume(struct lclone_store *store, struct bio *bio)
 			return;
 		}
 		if (next == NEXT_KILL ||
-		    (next == NEXT_DEFER && !load(store, bio))) {
+		    (next != NEXT_AGAIN &&
+		     !load(store, bio, next == NEXT_LOAD_BELOW))) {
 			lclone_io_end(bio, BLK_STS_IOERR);
 			return;
 		}

@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "core/layers.h"
 #include "core/ticket.h"
 
 #define DM_MSG_PREFIX "lclone"
@@ -64,13 +65,15 @@ struct lclone_round_bios {
 
 /*
  * UNOPENED -> LIVE (preresume) -> PARKED (postsuspend) -> LIVE ...
- * UNOPENED and PARKED are left by freeing, too.  Changed with the device
- * suspended only.
+ * PARKED -> LAYER when another store takes its place; UNOPENED -> LAYER when a
+ * table names a frozen one.  All but LIVE are left by freeing, too.  Changed with
+ * the device suspended only, or under the lock of layers.c.
  */
 enum lclone_state {
 	LCLONE_UNOPENED,	/* a table names it; nothing but the superblock read */
 	LCLONE_LIVE,
 	LCLONE_PARKED,		/* all is on disk; the core stays in memory */
+	LCLONE_LAYER,		/* frozen; any table may use it for reading */
 };
 
 struct lclone_store {
@@ -79,15 +82,14 @@ struct lclone_store {
 
 	/* registry.c: under its lock */
 	struct list_head registry_link;
-	struct mapped_device *md;	/* the only device that may use it */
+	struct mapped_device *md;	/* the only device that may use it; a layer: NULL */
 	unsigned int users;		/* tables that name it */
-	u8 uuid[LC_UUID_BYTES];
+	u8 uuid[LC_UUID_BYTES];		/* zero: a view, which has no store of its own */
 
 	/* Of the table that is live; changed with the device suspended only. */
 	struct dm_target *ti;
-	struct block_device *bdev;
+	struct block_device *bdev;	/* NULL: a view */
 	struct block_device *origin;	/* NULL: none */
-	sector_t below_sectors;		/* from here on nothing lies below */
 	bool discard_passdown;
 	bool error_if_no_space;		/* also by message; READ_ONCE */
 
@@ -120,12 +122,28 @@ struct lclone_store {
 	struct lclone_drain drain;
 };
 
+/* A chain of layers, shared by all tables that name the same ones. */
+struct lclone_chain {
+	struct lc_chain core;
+	struct list_head link;		/* both under the lock of layers.c */
+	unsigned int users;
+};
+
+/* One layer of a table. */
+struct lclone_layer {
+	struct dm_dev *dev;
+	struct lclone_store *store;
+};
+
 /* One table. */
 struct lclone {
 	struct dm_target *ti;
 	struct dm_dev *origin;		/* NULL: none */
-	struct dm_dev *store_dev;
+	struct dm_dev *store_dev;	/* NULL: a view of layers */
 	struct lclone_store *store;
+	unsigned int layers;
+	struct lclone_layer *layer;	/* oldest first */
+	struct lclone_chain *chain;	/* NULL: no layers */
 	bool error_if_no_space;		/* as the table says */
 	bool discard_passdown;
 };
@@ -182,18 +200,34 @@ void lclone_io_part_done(struct bio *bio, blk_status_t status);
 /* Ends a bio that dm does not have.  Any context. */
 void lclone_io_end(struct bio *bio, blk_status_t status);
 
-/* Points @bio to what lies below; refuses what is not a read (P3). */
-bool lclone_remap_origin(struct lclone_store *store, struct bio *bio,
-			 sector_t sector);
+/* below.c: the origin and the layers, which are never written (P3) ------ */
+
+struct lclone_place {
+	struct block_device *bdev;	/* NULL: zeros */
+	sector_t sector;
+	unsigned int sectors;
+};
+
+/*
+ * Where @sectors of the clone from @sector on, or the first of them, are to be
+ * read when the store does not have them.  Any context, in the drain counter.
+ * Returns false when lc_load_below() has to be called first.
+ */
+bool lclone_find_below(struct lclone_store *store, sector_t sector,
+		       unsigned int sectors, struct lclone_place *place);
+
+/* Points @bio to @place; refuses what is not a read. */
+bool lclone_remap_below(struct bio *bio, const struct lclone_place *place);
 
 /* copy.c: writes of a part of a block ---------------------------------- */
 
 /*
  * Writes @bio's next part, which lies within the block of @io->ticket, after a
- * merge with what the block holds now: what lies below, or zeros.  Process
- * context, on lclone_io_wq.  Ends with lclone_io_part_done().
+ * merge with what the block holds now: what lies below, at @place, or zeros.
+ * Process context, on lclone_io_wq.  Ends with lclone_io_part_done().
  */
-void lclone_copy(struct lclone_store *store, struct bio *bio);
+void lclone_copy(struct lclone_store *store, struct bio *bio,
+		 const struct lclone_place *place);
 
 /* Writes zeros to @sectors of the store from @sector on.  The same otherwise. */
 void lclone_copy_zeros(struct lclone_store *store, struct bio *bio,
@@ -280,6 +314,13 @@ struct lc_leaf *lclone_leaf_get(void *ctx);
 void lclone_leaf_put(void *ctx, struct lc_leaf *leaf);
 struct lc_node *lclone_node_get(void *ctx);
 void lclone_node_put(void *ctx, struct lc_node *node);
+
+/* As struct lc_chain_ops says. */
+struct lc_merged *lclone_merged_get(void *ctx);
+void lclone_merged_put(void *ctx, struct lc_merged *merged);
+struct lc_index_node *lclone_index_get(void *ctx);
+void lclone_index_put(void *ctx, struct lc_index_node *node);
+
 void *lclone_bitmap_get(void *ctx, size_t bytes);
 void lclone_bitmap_put(void *ctx, void *bitmap);
 
@@ -346,9 +387,42 @@ void lclone_work_stop(struct lclone_store *store);
 struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md);
 void lclone_registry_put(struct lclone_store *store);
 
+/* A new one for a view of layers, which has no store.  An ERR_PTR: -ENOMEM. */
+struct lclone_store *lclone_registry_view(struct mapped_device *md);
+
+/*
+ * The store of layer @uuid on @bdev: one that is a layer already, or that @md
+ * has live, to be frozen when its next table is resumed.  NULL: nobody has it
+ * open.  -EBUSY: it is used otherwise; -EEXIST: on another device.
+ */
+struct lclone_store *lclone_registry_get_layer(const u8 *uuid,
+					       struct block_device *bdev,
+					       struct mapped_device *md);
+
 /* Leaves in memory, of all live stores; and giving up to @most of them back. */
 unsigned long lclone_registry_leaves(void);
 unsigned long lclone_registry_evict(unsigned long most);
+
+/* layers.c: chains of layers --------------------------------------------- */
+
+/*
+ * Finds or opens the layers of @lc, whose devices are open, checks them along the
+ * chain against @head (NULL: a view), and makes lc->chain.  Process context.
+ * Returns NULL, or what is wrong, with *@error set.
+ */
+const char *lclone_layers_get(struct lclone *lc, const struct lc_super *head,
+			      int *error);
+void lclone_layers_put(struct lclone *lc);
+
+/*
+ * The newest layer of @lc when it is still to be frozen: the store that the
+ * table before had.  Or NULL.
+ */
+struct lclone_store *lclone_layers_unfrozen(struct lclone *lc);
+
+/* As lclone_registry_leaves() and lclone_registry_evict(), of all chains. */
+unsigned long lclone_chains_pages(void);
+unsigned long lclone_chains_evict(unsigned long most);
 
 /* After a store has stopped to be live: nobody evicts its leaves any more. */
 void lclone_registry_settle(void);
@@ -387,6 +461,13 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super);
  */
 const char *lclone_super_read(struct lclone *lc, struct lc_super *super,
 			      int *stale);
+
+/* The same for any device, which is only to be read. */
+const char *lclone_super_look(struct block_device *bdev, struct lc_super *super,
+			      int *stale);
+
+/* What the core asks of a store that is open, as its ctx. */
+extern const struct lc_ops lclone_ops;
 
 /* ctr.c, status.c, message.c ----------------------------------------------- */
 

@@ -16,8 +16,11 @@
 #define LEAF_RESERVE	64
 #define NODE_RESERVE	16
 
-static struct kmem_cache *leaf_cache, *node_cache;
-static mempool_t *page_pool, *leaf_pool, *node_pool;
+#define MERGED_RESERVE	16
+#define INDEX_RESERVE	16
+
+static struct kmem_cache *leaf_cache, *node_cache, *merged_cache, *index_cache;
+static mempool_t *page_pool, *leaf_pool, *node_pool, *merged_pool, *index_pool;
 
 /*
  * The reserve is for those who wait, and give the page back before they wait for
@@ -73,6 +76,42 @@ void lclone_node_put(void *ctx, struct lc_node *node)
 	call_rcu(&node->page.rcu, node_free);
 }
 
+struct lc_merged *lclone_merged_get(void *ctx)
+{
+	struct lc_merged *merged = mempool_alloc(merged_pool, GFP_NOIO);
+
+	memset(merged, 0, sizeof(*merged));
+	return merged;
+}
+
+struct lc_index_node *lclone_index_get(void *ctx)
+{
+	struct lc_index_node *node = mempool_alloc(index_pool, GFP_NOIO);
+
+	memset(node, 0, sizeof(*node));
+	return node;
+}
+
+static void merged_free(struct rcu_head *rcu)
+{
+	mempool_free(container_of(rcu, struct lc_merged, page.rcu), merged_pool);
+}
+
+static void index_free(struct rcu_head *rcu)
+{
+	mempool_free(container_of(rcu, struct lc_index_node, page.rcu), index_pool);
+}
+
+void lclone_merged_put(void *ctx, struct lc_merged *merged)
+{
+	call_rcu(&merged->page.rcu, merged_free);
+}
+
+void lclone_index_put(void *ctx, struct lc_index_node *node)
+{
+	call_rcu(&node->page.rcu, index_free);
+}
+
 void *lclone_bitmap_get(void *ctx, size_t bytes)
 {
 	unsigned int noio = memalloc_noio_save();
@@ -87,42 +126,43 @@ void lclone_bitmap_put(void *ctx, void *bitmap)
 	kvfree(bitmap);
 }
 
+static void destroy(void)
+{
+	mempool_destroy(index_pool);
+	mempool_destroy(merged_pool);
+	mempool_destroy(node_pool);
+	mempool_destroy(leaf_pool);
+	mempool_destroy(page_pool);
+	kmem_cache_destroy(index_cache);
+	kmem_cache_destroy(merged_cache);
+	kmem_cache_destroy(node_cache);
+	kmem_cache_destroy(leaf_cache);
+}
+
+static mempool_t *slab_pool(int reserve, struct kmem_cache *cache)
+{
+	return cache ? mempool_create_slab_pool(reserve, cache) : NULL;
+}
+
 int lclone_memory_init(void)
 {
 	leaf_cache = KMEM_CACHE(lc_leaf, 0);
-	if (!leaf_cache)
-		return -ENOMEM;
 	node_cache = KMEM_CACHE(lc_node, 0);
-	if (!node_cache)
-		goto free_leaf_cache;
+	merged_cache = KMEM_CACHE(lc_merged, 0);
+	index_cache = KMEM_CACHE(lc_index_node, 0);
 	page_pool = mempool_create_page_pool(PAGE_RESERVE, 0);
-	if (!page_pool)
-		goto free_node_cache;
-	leaf_pool = mempool_create_slab_pool(LEAF_RESERVE, leaf_cache);
-	if (!leaf_pool)
-		goto free_page_pool;
-	node_pool = mempool_create_slab_pool(NODE_RESERVE, node_cache);
-	if (!node_pool)
-		goto free_leaf_pool;
-	return 0;
-
-free_leaf_pool:
-	mempool_destroy(leaf_pool);
-free_page_pool:
-	mempool_destroy(page_pool);
-free_node_cache:
-	kmem_cache_destroy(node_cache);
-free_leaf_cache:
-	kmem_cache_destroy(leaf_cache);
+	leaf_pool = slab_pool(LEAF_RESERVE, leaf_cache);
+	node_pool = slab_pool(NODE_RESERVE, node_cache);
+	merged_pool = slab_pool(MERGED_RESERVE, merged_cache);
+	index_pool = slab_pool(INDEX_RESERVE, index_cache);
+	if (page_pool && leaf_pool && node_pool && merged_pool && index_pool)
+		return 0;
+	destroy();
 	return -ENOMEM;
 }
 
 void lclone_memory_exit(void)
 {
 	rcu_barrier();
-	mempool_destroy(node_pool);
-	mempool_destroy(leaf_pool);
-	mempool_destroy(page_pool);
-	kmem_cache_destroy(node_cache);
-	kmem_cache_destroy(leaf_cache);
+	destroy();
 }

@@ -115,7 +115,8 @@ void lclone_meta_report(void *ctx, const char *what, u64 block)
 {
 	struct lclone_store *store = ctx;
 
+	/* A layer is of no one table. */
 	DMERR_LIMIT("%s: store %pg, block %llu: %s; run lclone check on it",
-		    dm_table_device_name(store->ti->table), store->bdev, block,
-		    what);
+		    store->ti ? dm_table_device_name(store->ti->table) : "layer",
+		    store->bdev, block, what);
 }

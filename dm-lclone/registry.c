@@ -19,6 +19,8 @@ static struct lclone_store *find(const u8 *uuid)
 	struct lclone_store *store;
 
 	lockdep_assert_held(&stores_lock);
+	if (lc_uuid_is_null(uuid))
+		return NULL;
 	list_for_each_entry(store, &stores, registry_link)
 		if (!memcmp(store->uuid, uuid, LC_UUID_BYTES))
 			return store;
@@ -65,6 +67,39 @@ struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *m
 	return store;
 }
 
+struct lclone_store *lclone_registry_view(struct mapped_device *md)
+{
+	static const u8 no_uuid[LC_UUID_BYTES];
+
+	return lclone_registry_get(no_uuid, md);
+}
+
+static bool is_layer(const struct lclone_store *store, struct mapped_device *md)
+{
+	if (store->state == LCLONE_LAYER)
+		return !lc_failed(&store->core);
+	return store->md == md && !store->core.read_only &&
+	       (store->state == LCLONE_LIVE || store->state == LCLONE_PARKED);
+}
+
+struct lclone_store *lclone_registry_get_layer(const u8 *uuid,
+					       struct block_device *bdev,
+					       struct mapped_device *md)
+{
+	struct lclone_store *store;
+
+	mutex_lock(&stores_lock);
+	store = find(uuid);
+	if (store && !is_layer(store, md))
+		store = ERR_PTR(-EBUSY);
+	else if (store && store->bdev != bdev)
+		store = ERR_PTR(-EEXIST);
+	else if (store)
+		store->users++;
+	mutex_unlock(&stores_lock);
+	return store;
+}
+
 void lclone_registry_put(struct lclone_store *store)
 {
 	bool last;
@@ -85,6 +120,11 @@ void lclone_registry_put(struct lclone_store *store)
 	kfree(store);
 }
 
+static bool may_evict(const struct lclone_store *store)
+{
+	return READ_ONCE(store->live) || READ_ONCE(store->state) == LCLONE_LAYER;
+}
+
 /* Memory is short: nobody is waited for. */
 unsigned long lclone_registry_leaves(void)
 {
@@ -94,7 +134,7 @@ unsigned long lclone_registry_leaves(void)
 	if (!mutex_trylock(&stores_lock))
 		return 0;
 	list_for_each_entry(store, &stores, registry_link)
-		if (READ_ONCE(store->live))
+		if (may_evict(store))
 			leaves += READ_ONCE(store->core.map.leaves_in_memory);
 	mutex_unlock(&stores_lock);
 	return leaves;
@@ -110,7 +150,7 @@ unsigned long lclone_registry_evict(unsigned long most)
 	list_for_each_entry(store, &stores, registry_link) {
 		if (evicted >= most)
 			break;
-		if (READ_ONCE(store->live))
+		if (may_evict(store))
 			evicted += lc_map_evict(&store->core, most - evicted);
 	}
 	/* So that the next call does not begin with the same store. */

@@ -7,12 +7,16 @@ static struct shrinker *shrinker;
 
 static unsigned long count(struct shrinker *s, struct shrink_control *control)
 {
-	return lclone_registry_leaves() ?: SHRINK_EMPTY;
+	return lclone_registry_leaves() + lclone_chains_pages() ?: SHRINK_EMPTY;
 }
 
 static unsigned long scan(struct shrinker *s, struct shrink_control *control)
 {
-	unsigned long evicted = lclone_registry_evict(control->nr_to_scan);
+	unsigned long most = control->nr_to_scan;
+	unsigned long evicted = lclone_registry_evict(most);
+
+	if (evicted < most)
+		evicted += lclone_chains_evict(most - evicted);
 
 	return evicted ?: SHRINK_STOP;
 }

@@ -62,14 +62,16 @@ static unsigned int emit_live(struct lclone_store *store, char *result,
 static void emit_table(struct lclone *lc, char *result, unsigned int maxlen)
 {
 	bool error_if_no_space = lc->error_if_no_space;
-	unsigned int features, sz = 0;
+	unsigned int features, i, sz = 0;
 
 	/* A message may have changed it since. */
 	if (lc->store->ti == lc->ti)
 		error_if_no_space = READ_ONCE(lc->store->error_if_no_space);
 	features = error_if_no_space + !lc->discard_passdown;
-	DMEMIT("%s %s 0", lc->origin ? lc->origin->name : "-",
-	       lc->store_dev->name);
+	DMEMIT("%s %s %u", lc->origin ? lc->origin->name : "-",
+	       lc->store_dev ? lc->store_dev->name : "-", lc->layers);
+	for (i = 0; i < lc->layers; i++)
+		DMEMIT(" %s", lc->layer[i].dev->name);
 	if (features)
 		DMEMIT(" %u", features);
 	if (error_if_no_space)
@@ -81,12 +83,17 @@ static void emit_table(struct lclone *lc, char *result, unsigned int maxlen)
 static void emit_ima(struct dm_target *ti, struct lclone *lc, char *result,
 		     unsigned int maxlen)
 {
-	unsigned int sz = 0;
+	unsigned int i, sz = 0;
 
 	DMEMIT_TARGET_NAME_VERSION(ti->type);
-	DMEMIT(",origin=%s,store=%s,store_uuid=%pUb;",
-	       lc->origin ? lc->origin->name : "-", lc->store_dev->name,
-	       lc->store->uuid);
+	DMEMIT(",origin=%s,store=%s,store_uuid=%pUb,layers=%u",
+	       lc->origin ? lc->origin->name : "-",
+	       lc->store_dev ? lc->store_dev->name : "-", lc->store->uuid,
+	       lc->layers);
+	for (i = 0; i < lc->layers; i++)
+		DMEMIT(",layer_%u=%s,layer_%u_uuid=%pUb", i,
+		       lc->layer[i].dev->name, i, lc->layer[i].store->uuid);
+	DMEMIT(";");
 }
 
 void lclone_status(struct dm_target *ti, status_type_t type,

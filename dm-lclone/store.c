@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* An open store: brought up, handed from table to table, taken down. */
+/* An open store: brought up, handed from table to table, frozen, taken down. */
 
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -26,7 +26,7 @@ static void wait_for_drain(void *ctx)
 	lclone_drain_wait(&store->drain);
 }
 
-static const struct lc_ops lclone_ops = {
+const struct lc_ops lclone_ops = {
 	.read = lclone_meta_read,
 	.write = lclone_meta_write,
 	.flush = lclone_meta_flush,
@@ -71,39 +71,40 @@ static const char *check_writable(struct block_device *bdev, void *page)
 	return why;
 }
 
-const char *lclone_super_read(struct lclone *lc, struct lc_super *super,
+const char *lclone_super_look(struct block_device *bdev, struct lc_super *super,
 			      int *stale)
 {
 	static const struct lc_ops read_only = { .read = read_unopened };
-	struct block_device *bdev = lc->store_dev->bdev;
 	void *page = lclone_page_get(NULL, true);
 	enum lc_header_fault fault;
 	const char *why;
 
 	why = lc_super_load(&read_only, bdev, page, super, &fault, stale);
-	if (!why && !table_read_only(lc))
-		why = check_writable(bdev, page);
 	lclone_page_put(NULL, page);
+	if (!why && lc_uuid_is_null(super->store_uuid))
+		why = "has no identity";
 	return why;
 }
 
-const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
+const char *lclone_super_read(struct lclone *lc, struct lc_super *super,
+			      int *stale)
 {
 	struct block_device *bdev = lc->store_dev->bdev;
-	bool origin = super->origin_kind != LC_ORIGIN_NONE;
+	const char *why = lclone_super_look(bdev, super, stale);
+	void *page;
 
-	if (super->state != LC_STORE_WRITABLE && !table_read_only(lc))
-		return "The store is frozen: load the table read-only";
-	if (super->layers)
-		return "The store has layers, which this version does not support";
-	if (super->clone_sectors != lc->ti->len)
-		return "The table's length is not the clone's size: use lclone table";
-	if (origin && !lc->origin)
-		return "The store needs its origin, and the table names none";
-	if (!origin && lc->origin)
-		return "The store has no origin, and the table names one";
-	if (origin && bdev_nr_sectors(lc->origin->bdev) != super->origin_sectors)
-		return "This is not the store's origin: it has another size";
+	if (!why && !table_read_only(lc)) {
+		page = lclone_page_get(NULL, true);
+		why = check_writable(bdev, page);
+		lclone_page_put(NULL, page);
+	}
+	return why;
+}
+
+static const char *check_device(struct lclone *lc, const struct lc_super *super)
+{
+	struct block_device *bdev = lc->store_dev->bdev;
+
 	if (bdev_nr_sectors(bdev) / LC_BLOCK_SECTORS < super->layout.store_blocks)
 		return "The store's device is smaller than the store";
 	if (bdev_logical_block_size(bdev) > LC_BLOCK_SIZE)
@@ -117,11 +118,33 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 	return NULL;
 }
 
+const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
+{
+	unsigned int layers = super->layers + !lc->store_dev;
+	bool origin = super->origin_kind != LC_ORIGIN_NONE;
+
+	if (super->state != LC_STORE_WRITABLE && !table_read_only(lc))
+		return "The store is frozen: load the table read-only";
+	if (layers != lc->layers)
+		return layers > lc->layers ?
+		       "The store stands on more layers than the table names: use lclone table" :
+		       "The store stands on fewer layers than the table names: use lclone table";
+	if (super->clone_sectors != lc->ti->len)
+		return "The table's length is not the clone's size: use lclone table";
+	if (origin && !lc->origin)
+		return "The store needs its origin, and the table names none";
+	if (!origin && lc->origin)
+		return "The store has no origin, and the table names one";
+	if (origin && bdev_nr_sectors(lc->origin->bdev) != super->origin_sectors)
+		return "This is not the store's origin: it has another size";
+	return lc->store_dev ? check_device(lc, super) : NULL;
+}
+
 /* The devices and features of the table that goes live. */
 static void take_table(struct lclone_store *store, struct lclone *lc)
 {
 	store->ti = lc->ti;
-	store->bdev = lc->store_dev->bdev;
+	store->bdev = lc->store_dev ? lc->store_dev->bdev : NULL;
 	store->origin = lc->origin ? lc->origin->bdev : NULL;
 	store->discard_passdown = lc->discard_passdown;
 	WRITE_ONCE(store->error_if_no_space, lc->error_if_no_space);
@@ -210,23 +233,118 @@ static int take_over(struct lclone *lc, bool moved)
 	return 0;
 }
 
+/* A store without anything in it: all shows from the layers. */
+static int open_empty(struct lclone *lc, bool read_only)
+{
+	const struct lc_super *top = &lc->layer[lc->layers - 1].store->core.super;
+	struct lc_super *super = kmemdup(top, sizeof(*top), GFP_NOIO);
+	struct lc_store *core = &lc->store->core;
+	int error;
+
+	if (!super)
+		return -ENOMEM;
+	memcpy(super->store_uuid, lc->store->uuid, LC_UUID_BYTES);
+	memcpy(super->parent_uuid, top->content_uuid, LC_UUID_BYTES);
+	super->state = LC_STORE_WRITABLE;
+	super->layers = top->layers + 1;
+	super->overlap_sectors = super->clone_sectors;
+	super->root = (struct lc_ref) { .state = LC_REF_NONE };
+	super->page_blocks = 0;
+	error = lc_store_init(core, &lclone_ops, lc->store, super, read_only);
+	if (!error)
+		error = lc_map_open(core);
+	kfree(super);
+	return error;
+}
+
+/* From here on any table may use it for reading. */
+static void make_layer(struct lclone_store *store)
+{
+	store->md = NULL;
+	store->ti = NULL;
+	store->kicks = 0;
+	WRITE_ONCE(store->state, LCLONE_LAYER);
+}
+
+static const char *freeze(struct lclone *lc, struct lclone_store *old,
+			  struct lc_super *super)
+{
+	int stale;
+	const char *why;
+
+	if (old->state != LCLONE_PARKED)
+		return "the store below was never active";
+	why = lclone_super_read(lc, super, &stale);
+	if (!why && memcmp(super->store_uuid, lc->store->uuid, LC_UUID_BYTES))
+		why = "is another store than when the table was loaded";
+	if (!why)
+		why = lclone_store_check(lc, super);
+	if (!why)
+		why = lc_chain_fits(super, &old->core.super);
+	if (!why && (super->root.state != LC_REF_NONE ||
+		     super->clone_sectors != old->core.super.clone_sectors))
+		why = "is not the empty child of the store that it is to follow";
+	if (!why && lc_store_freeze(&old->core, super->parent_name))
+		why = "could not be made to follow: freezing of the old store failed";
+	return why;
+}
+
+/*
+ * A snapshot: the store that the table before had is frozen, and ours goes on
+ * above it.  There is no way back to that table.  When anything fails the clone
+ * goes on over the old store in failed mode: with the same content, of which all
+ * that was flushed is on the disk, in the one store or in the other.
+ */
+static int follow(struct lclone *lc, struct lclone_store *old)
+{
+	struct lc_super *super = kmalloc(sizeof(*super), GFP_NOIO);
+	const char *why = super ? freeze(lc, old, super) : "got no memory";
+	int error = 0;
+
+	kfree(super);
+	make_layer(old);
+	if (!why) {
+		error = open_store(lc);
+		if (!error)
+			return 0;
+		why = "cannot be brought up";
+	}
+	DMERR("%s: the new store %pg %s; no writes until the clone is activated anew",
+	      dm_table_device_name(lc->ti->table), lc->store->bdev, why);
+	error = open_empty(lc, false);
+	if (!error)
+		lc_fail(&lc->store->core, "a snapshot failed");
+	return error;
+}
+
+static int bring_up(struct lclone *lc, bool moved)
+{
+	struct lclone_store *store = lc->store;
+	struct lclone_store *old = lclone_layers_unfrozen(lc);
+
+	if (store->state == LCLONE_PARKED)
+		return old ? -EBUSY : take_over(lc, moved);
+	if (old)
+		return follow(lc, old);
+	return lc->store_dev ? open_store(lc) : open_empty(lc, true);
+}
+
 int lclone_store_activate(struct lclone *lc)
 {
 	struct lclone_store *store = lc->store;
 	unsigned int noio = memalloc_noio_save();
-	bool moved = store->bdev != lc->store_dev->bdev;
+	bool moved = lc->store_dev && store->bdev != lc->store_dev->bdev;
 	int error;
 
 	take_table(store, lc);
-	if (store->state == LCLONE_PARKED &&
+	if (store->state == LCLONE_PARKED && lc->store_dev &&
 	    store->core.read_only != table_read_only(lc)) {
 		lc_store_destroy(&store->core);
 		store->state = LCLONE_UNOPENED;
 	}
-	error = store->state == LCLONE_PARKED ? take_over(lc, moved) :
-						open_store(lc);
+	error = bring_up(lc, moved);
 	if (!error) {
-		store->below_sectors = lc_below_sectors(&store->core.super);
+		store->core.chain = lc->chain ? &lc->chain->core : NULL;
 		store->state = LCLONE_LIVE;
 		if (!store->core.read_only && !lc_failed(&store->core))
 			lc_store_extend(&store->core,

@@ -43,11 +43,15 @@ static int lclone_iterate_devices(struct dm_target *ti,
 {
 	struct lclone *lc = ti->private;
 	int result = 0;
+	unsigned int i;
 
 	if (lc->origin)
 		result = fn(ti, lc->origin, 0, bdev_nr_sectors(lc->origin->bdev),
 			    data);
-	if (!result)
+	for (i = 0; i < lc->layers && !result; i++)
+		result = fn(ti, lc->layer[i].dev, 0,
+			    bdev_nr_sectors(lc->layer[i].dev->bdev), data);
+	if (!result && lc->store_dev)
 		result = fn(ti, lc->store_dev, 0,
 			    bdev_nr_sectors(lc->store_dev->bdev), data);
 	return result;

@@ -154,6 +154,30 @@ static void evict(struct lc_store *core)
 }
 
 /*
+ * The same for what lies below.  Returns whether anything is left: others may
+ * use it all the time.
+ */
+static bool evict_below(struct lc_chain *chain)
+{
+	unsigned int left, i;
+	bool more;
+
+	if (!chain)
+		return false;
+	left = READ_ONCE(chain->pages_in_memory);
+	more = left;
+	while (left) {
+		lc_chain_evict(chain, min_t(unsigned int, left, EVICT_BATCH));
+		left -= min_t(unsigned int, left, 4 * EVICT_BATCH);
+	}
+	for (i = 0; i < chain->layers; i++) {
+		more |= READ_ONCE(chain->layer[i]->map.leaves_in_memory);
+		evict(chain->layer[i]);
+	}
+	return more;
+}
+
+/*
  * Once a second while there is anything to look after: what was written lately
  * is made durable, then checkpointed, then the memory of the map is given back.
  */
@@ -179,11 +203,12 @@ static void tick(struct work_struct *work)
 			lc_checkpoint(core);
 	} else if (READ_ONCE(core->map.leaves_in_memory)) {
 		evict(core);
+		evict_below(core->chain);
 		/* What was replayed without being written stays for good. */
 		more = !core->read_only && !lc_failed(core);
 	} else {
 		lc_scan_forget(core);
-		more = false;
+		more = evict_below(core->chain) && !lc_failed(core);
 	}
 	if (more)
 		lclone_tick_soon(store);

@@ -106,7 +106,8 @@ static const struct field super_fields[] = {
 	FIELD(lc_disk_super, owner_boot), FIELD(lc_disk_super, owner_epoch),
 	FIELD(lc_disk_super, owner_host), FIELD(lc_disk_super, clone_name),
 	FIELD(lc_disk_super, origin_name), FIELD(lc_disk_super, origin_path),
-	FIELD(lc_disk_super, reserve_map), { }
+	FIELD(lc_disk_super, reserve_map), FIELD(lc_disk_super, snapshot_name),
+	FIELD(lc_disk_super, parent_name), { }
 };
 
 static const struct structure {
