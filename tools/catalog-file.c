@@ -9,7 +9,9 @@
  *	  "clones": [ { "name", "uuid", "store_uuid",
  *			"store_kind": "device"|"dir"|"vg", "store_path",
  *			"vg"|null, "lv"|null, "template"|null,
- *			"template_uuid"|null, "error_if_no_space" } ] }
+ *			"template_uuid"|null, "error_if_no_space",
+ *			"content_uuid"|null, "parent_uuid"|null } ],
+ *	  "layers": [ the same keys; "name" is that of the snapshot, or "" ] }
  */
 
 #include <errno.h>
@@ -142,26 +144,50 @@ static void read_template(struct parser *parser, struct json_object *object,
 		parser->bad = true;
 }
 
+static void get_clone(struct parser *parser, struct json_object *object,
+		      struct clone *c)
+{
+	char *kind = get_text(parser, object, "store_kind");
+
+	memset(c, 0, sizeof(*c));
+	while (c->kind < STORE_KIND_VG && strcmp(kind, store_kind_name(c->kind)))
+		c->kind++;
+	free(kind);
+	c->name = get_text(parser, object, "name");
+	get_uuid(parser, object, "uuid", c->uuid);
+	get_uuid(parser, object, "store_uuid", c->store_uuid);
+	get_uuid(parser, object, "content_uuid", c->content_uuid);
+	get_uuid(parser, object, "parent_uuid", c->parent_uuid);
+	c->store_path = get_text(parser, object, "store_path");
+	c->vg = get_optional(parser, object, "vg");
+	c->lv = get_optional(parser, object, "lv");
+	c->template_name = get_optional(parser, object, "template");
+	get_uuid(parser, object, "template_uuid", c->template_uuid);
+	c->error_if_no_space = get_bool(parser, object, "error_if_no_space");
+	if (c->kind == STORE_KIND_VG && (!c->vg || !c->lv))
+		parser->bad = true;
+}
+
 static void read_clone(struct parser *parser, struct json_object *object,
 		       struct catalog *catalog)
 {
-	struct clone c = { 0 };
-	char *kind = get_text(parser, object, "store_kind");
+	struct clone clone;
 
-	while (c.kind < STORE_KIND_VG && strcmp(kind, store_kind_name(c.kind)))
-		c.kind++;
-	free(kind);
-	c.name = get_text(parser, object, "name");
-	get_uuid(parser, object, "uuid", c.uuid);
-	get_uuid(parser, object, "store_uuid", c.store_uuid);
-	c.store_path = get_text(parser, object, "store_path");
-	c.vg = get_optional(parser, object, "vg");
-	c.lv = get_optional(parser, object, "lv");
-	c.template_name = get_optional(parser, object, "template");
-	get_uuid(parser, object, "template_uuid", c.template_uuid);
-	c.error_if_no_space = get_bool(parser, object, "error_if_no_space");
-	catalog_add_clone(catalog, &c);
-	if (!name_valid(c.name) || (c.kind == STORE_KIND_VG && (!c.vg || !c.lv)))
+	get_clone(parser, object, &clone);
+	catalog_add_clone(catalog, &clone);
+	if (!name_valid(clone.name))
+		parser->bad = true;
+}
+
+static void read_layer(struct parser *parser, struct json_object *object,
+		       struct catalog *catalog)
+{
+	struct clone layer;
+
+	get_clone(parser, object, &layer);
+	catalog_add_layer(catalog, &layer);
+	if ((*layer.name && !name_valid(layer.name)) ||
+	    lc_uuid_is_null(layer.content_uuid))
 		parser->bad = true;
 }
 
@@ -201,6 +227,10 @@ static int load(struct catalog *catalog)
 	} else {
 		read_list(&parser, document, "templates", catalog, read_template);
 		read_list(&parser, document, "clones", catalog, read_clone);
+		/* What knew no layers yet wrote none. */
+		if (json_object_object_get_ex(document, "layers", NULL))
+			read_list(&parser, document, "layers", catalog,
+				  read_layer);
 	}
 	json_object_put(document);
 	if (parser.bad) {
@@ -247,6 +277,8 @@ static struct json_object *write_clone(const struct clone *c)
 	json_add_string(object, "template", c->template_name);
 	json_add_uuid(object, "template_uuid", c->template_uuid);
 	json_add_bool(object, "error_if_no_space", c->error_if_no_space);
+	json_add_uuid(object, "content_uuid", c->content_uuid);
+	json_add_uuid(object, "parent_uuid", c->parent_uuid);
 	return object;
 }
 
@@ -255,6 +287,7 @@ static struct json_object *write_document(const struct catalog *catalog)
 	struct json_object *document = json_object_new_object();
 	struct json_object *templates = json_object_new_array();
 	struct json_object *clones = json_object_new_array();
+	struct json_object *layers = json_object_new_array();
 	size_t i;
 
 	for (i = 0; i < catalog->template_count; i++)
@@ -262,9 +295,12 @@ static struct json_object *write_document(const struct catalog *catalog)
 				      write_template(&catalog->templates[i]));
 	for (i = 0; i < catalog->clone_count; i++)
 		json_object_array_add(clones, write_clone(&catalog->clones[i]));
+	for (i = 0; i < catalog->layer_count; i++)
+		json_object_array_add(layers, write_clone(&catalog->layers[i]));
 	json_add_number(document, "version", VERSION);
 	json_object_object_add(document, "templates", templates);
 	json_object_object_add(document, "clones", clones);
+	json_object_object_add(document, "layers", layers);
 	return document;
 }
 

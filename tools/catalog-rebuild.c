@@ -13,6 +13,7 @@
 #include "output.h"
 #include "probe.h"
 #include "scan.h"
+#include "store-file.h"
 #include "table.h"
 
 static bool clone_name_taken(const struct catalog *catalog, const char *name)
@@ -85,19 +86,69 @@ static bool same_place(const struct found_store *found, const struct clone *clon
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+static bool same_clone(const struct lc_super *a, const struct lc_super *b)
+{
+	return b->state == LC_STORE_WRITABLE &&
+	       !memcmp(a->clone_uuid, b->clone_uuid, LC_UUID_BYTES);
+}
+
+/* Whether what it is to follow is still live: then it follows nothing yet. */
+static bool unfinished(const struct found_stores *found, const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++)
+		if (super->layers && same_clone(super, &found->store[i].super) &&
+		    !memcmp(found->store[i].super.content_uuid,
+			    super->parent_uuid, LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+/* The generation of the store that the catalog has, if that is there. */
+static u64 known_generation(const struct clone *known)
+{
+	struct store_file store;
+	u64 generation = 0;
+	const char *why;
+
+	if (!known || store_open(known->store_path, STORE_READ | STORE_QUIET, &store))
+		return 0;
+	if (!store_load_quietly(&store, &why) &&
+	    !memcmp(store_super(&store)->store_uuid, known->store_uuid, LC_UUID_BYTES))
+		generation = store_super(&store)->head_generation;
+	store_close(&store);
+	return generation;
+}
+
+/* Whether a snapshot or a rollback has left it behind: it is no store of anything. */
+static bool left_behind(const struct found_stores *found, size_t i,
+			const struct clone *known)
+{
+	const struct lc_super *super = &found->store[i].super;
+	size_t j;
+
+	for (j = 0; j < found->count; j++)
+		if (same_clone(super, &found->store[j].super) &&
+		    !unfinished(found, &found->store[j].super) &&
+		    found->store[j].super.head_generation > super->head_generation)
+			return true;
+	return known_generation(known) > super->head_generation;
+}
+
 /*
- * Another store of the same clone that comes before it: one that the catalog
- * has already, or one found earlier.  Or NULL.
+ * Another store of the same clone, of the same generation, that comes before it:
+ * one that the catalog has already, or one found earlier.  Or NULL.
  */
 static const struct found_store *rival(const struct found_stores *found,
 				       size_t i, const struct clone *known)
 {
-	const u8 *uuid = found->store[i].super.clone_uuid;
+	const struct lc_super *super = &found->store[i].super;
 	size_t j;
 
 	for (j = 0; j < found->count; j++)
-		if (j != i && !memcmp(found->store[j].super.clone_uuid, uuid,
-				      LC_UUID_BYTES) &&
+		if (j != i && same_clone(super, &found->store[j].super) &&
+		    found->store[j].super.head_generation == super->head_generation &&
 		    (j < i || same_place(&found->store[j], known)))
 			return &found->store[j];
 	return NULL;
@@ -136,6 +187,19 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 
 	if (super->state != LC_STORE_WRITABLE)
 		return;
+	if (unfinished(found, super)) {
+		report_warning(place_of(store), "made for a snapshot that was not finished; nothing uses it");
+		return;
+	}
+	if (left_behind(found, i, known)) {
+		report_warning(place_of(store), "an older store of clone %s; nothing uses it",
+			       known ? known->name : "(no name)");
+		return;
+	}
+	if (known) {
+		memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
+		memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+	}
 	if (known && same_place(store, known) &&
 	    !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES))
 		return;
@@ -147,6 +211,31 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	if (!known)
 		known = new_clone(catalog, super);
 	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+	memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
+	memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+	note_place(store, known);
+}
+
+static void take_layer(struct catalog *catalog, const struct found_store *store)
+{
+	const struct lc_super *super = &store->super;
+	struct clone *known = catalog_layer(catalog, super->content_uuid);
+	struct clone layer = { 0 };
+
+	if (super->state != LC_STORE_FROZEN || (known && same_place(store, known)))
+		return;
+	if (!known) {
+		layer.name = must_strdup(name_valid(super->snapshot_name) ?
+					 super->snapshot_name : "");
+		if (name_valid(super->origin_name))
+			layer.template_name = must_strdup(super->origin_name);
+		memcpy(layer.uuid, super->clone_uuid, LC_UUID_BYTES);
+		memcpy(layer.content_uuid, super->content_uuid, LC_UUID_BYTES);
+		memcpy(layer.parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+		memcpy(layer.template_uuid, super->origin_uuid, LC_UUID_BYTES);
+		known = catalog_add_layer(catalog, &layer);
+	}
+	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
 	note_place(store, known);
 }
 
@@ -155,7 +244,8 @@ static bool was_found(const struct found_stores *found, const struct clone *clon
 	size_t i;
 
 	for (i = 0; i < found->count; i++)
-		if (!memcmp(found->store[i].super.clone_uuid, clone->uuid,
+		if (found->store[i].super.state == LC_STORE_WRITABLE &&
+		    !memcmp(found->store[i].super.clone_uuid, clone->uuid,
 			    LC_UUID_BYTES))
 			return true;
 	return false;
@@ -184,6 +274,35 @@ static void drop_lost_clones(struct catalog *catalog,
 		report_warning(clone->name, "its store %s was not found; the catalog forgets it",
 			       clone->store_path);
 		catalog_drop_clone(catalog, clone);
+	}
+}
+
+static bool layer_found(const struct found_stores *found, const struct clone *layer)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++)
+		if (!memcmp(found->store[i].super.content_uuid,
+			    layer->content_uuid, LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+static void drop_lost_layers(struct catalog *catalog,
+			     const struct found_stores *found)
+{
+	size_t i = 0;
+
+	while (i < catalog->layer_count) {
+		struct clone *layer = &catalog->layers[i];
+
+		if (layer_found(found, layer) || still_there(layer)) {
+			i++;
+			continue;
+		}
+		report_warning(layer->name, "the store %s of this snapshot was not found; the catalog forgets it",
+			       layer->store_path);
+		catalog_drop_layer(catalog, layer);
 	}
 }
 
@@ -232,6 +351,10 @@ static bool template_used(const struct catalog *catalog,
 		if (!memcmp(catalog->clones[i].template_uuid, template->uuid,
 			    LC_UUID_BYTES))
 			return true;
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].template_uuid, template->uuid,
+			    LC_UUID_BYTES))
+			return true;
 	return false;
 }
 
@@ -263,10 +386,12 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 		return error;
 	for (i = 0; i < found->count; i++) {
 		take_clone(&catalog, found, i);
+		take_layer(&catalog, &found->store[i]);
 		take_template(&catalog, &found->store[i]);
 	}
 	if (whole) {
 		drop_lost_clones(&catalog, found);
+		drop_lost_layers(&catalog, found);
 		drop_lost_templates(&catalog);
 	}
 	error = catalog_save(&catalog);

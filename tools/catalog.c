@@ -82,6 +82,73 @@ struct clone *catalog_clone_by_uuid(const struct catalog *catalog, const u8 *uui
 	return NULL;
 }
 
+struct clone *catalog_layer(const struct catalog *catalog, const u8 *content_uuid)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].content_uuid, content_uuid,
+			    LC_UUID_BYTES))
+			return &catalog->layers[i];
+	return NULL;
+}
+
+struct clone *catalog_parent(const struct catalog *catalog,
+			     const struct clone *clone)
+{
+	return lc_uuid_is_null(clone->parent_uuid) ? NULL :
+	       catalog_layer(catalog, clone->parent_uuid);
+}
+
+struct clone *catalog_snapshot(const struct catalog *catalog,
+			       const struct clone *clone, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES) &&
+		    !strcmp(catalog->layers[i].name, name))
+			return &catalog->layers[i];
+	return NULL;
+}
+
+static char *append_name(char *names, const char *clone, const char *snapshot)
+{
+	char *more = print_string("%s%s%s%s%s", names ? names : "",
+				  names ? ", " : "", clone, snapshot ? "@" : "",
+				  snapshot ? snapshot : "");
+
+	free(names);
+	return more;
+}
+
+char *catalog_dependents(const struct catalog *catalog, const struct clone *layer,
+			 const struct clone *but)
+{
+	char *names = NULL;
+	size_t i;
+
+	for (i = 0; i < catalog->clone_count; i++) {
+		const struct clone *clone = &catalog->clones[i];
+
+		if (clone != but && catalog_parent(catalog, clone) == layer)
+			names = append_name(names, clone->name, NULL);
+	}
+	for (i = 0; i < catalog->layer_count; i++) {
+		const struct clone *other = &catalog->layers[i];
+		const struct clone *owner =
+			catalog_clone_by_uuid(catalog, other->uuid);
+
+		if (but && !memcmp(other->uuid, but->uuid, LC_UUID_BYTES))
+			continue;
+		if (catalog_parent(catalog, other) == layer)
+			names = append_name(names, owner ? owner->name : "",
+					    *other->name ? other->name :
+							   "(no name)");
+	}
+	return names;
+}
+
 struct template *catalog_need_template(const struct catalog *catalog,
 				       const char *name)
 {
@@ -124,6 +191,15 @@ struct clone *catalog_add_clone(struct catalog *catalog, const struct clone *clo
 	return &catalog->clones[catalog->clone_count++];
 }
 
+struct clone *catalog_add_layer(struct catalog *catalog, const struct clone *layer)
+{
+	size_t bytes = (catalog->layer_count + 1) * sizeof(*layer);
+
+	catalog->layers = must_realloc(catalog->layers, bytes);
+	catalog->layers[catalog->layer_count] = *layer;
+	return &catalog->layers[catalog->layer_count++];
+}
+
 static void free_template(struct template *template)
 {
 	free(template->name);
@@ -159,6 +235,15 @@ void catalog_drop_clone(struct catalog *catalog, struct clone *clone)
 	memmove(clone, clone + 1, (catalog->clone_count - at) * sizeof(*clone));
 }
 
+void catalog_drop_layer(struct catalog *catalog, struct clone *layer)
+{
+	size_t at = (size_t)(layer - catalog->layers);
+
+	free_clone(layer);
+	catalog->layer_count--;
+	memmove(layer, layer + 1, (catalog->layer_count - at) * sizeof(*layer));
+}
+
 void catalog_forget_clone(struct catalog *catalog, struct clone *clone)
 {
 	if (clone == &catalog->clones[catalog->clone_count - 1])
@@ -173,6 +258,9 @@ void catalog_free(struct catalog *catalog)
 		free_template(&catalog->templates[i]);
 	for (i = 0; i < catalog->clone_count; i++)
 		free_clone(&catalog->clones[i]);
+	for (i = 0; i < catalog->layer_count; i++)
+		free_clone(&catalog->layers[i]);
+	free(catalog->layers);
 	free(catalog->templates);
 	free(catalog->clones);
 }

@@ -34,10 +34,16 @@ enum store_kind {
 	STORE_KIND_VG,			/* --vg: a logical volume that we made */
 };
 
+/*
+ * A clone, with the store that it writes to; or one of the frozen stores below
+ * it, a layer, whose name is that of the snapshot, or "".
+ */
 struct clone {
 	char *name;
-	u8 uuid[LC_UUID_BYTES];
+	u8 uuid[LC_UUID_BYTES];		/* of a layer: of the clone that it was made of */
 	u8 store_uuid[LC_UUID_BYTES];
+	u8 content_uuid[LC_UUID_BYTES];	/* what stands on it names this */
+	u8 parent_uuid[LC_UUID_BYTES];	/* content of the layer below; zero: none */
 	enum store_kind kind;
 	char *store_path;		/* the device, /dev/VG/LV, or the file */
 	char *vg;			/* STORE_KIND_VG only, else NULL */
@@ -53,6 +59,8 @@ struct catalog {
 	size_t template_count;
 	struct clone *clones;
 	size_t clone_count;
+	struct clone *layers;
+	size_t layer_count;
 };
 
 enum catalog_access {
@@ -76,6 +84,22 @@ struct template *catalog_template_of(const struct catalog *catalog,
 struct clone *catalog_clone(const struct catalog *catalog, const char *name);
 struct clone *catalog_clone_by_uuid(const struct catalog *catalog, const u8 *uuid);
 
+/* The layer with this content; and the one that @clone stands on. */
+struct clone *catalog_layer(const struct catalog *catalog, const u8 *content_uuid);
+struct clone *catalog_parent(const struct catalog *catalog,
+			     const struct clone *clone);
+
+/* The snapshot @name of @clone. */
+struct clone *catalog_snapshot(const struct catalog *catalog,
+			       const struct clone *clone, const char *name);
+
+/*
+ * What stands on @layer, as "vm1, vm2@monday"; to be freed.  NULL: nothing.
+ * Clone @but and its layers are not counted.
+ */
+char *catalog_dependents(const struct catalog *catalog, const struct clone *layer,
+			 const struct clone *but);
+
 /* Like the two above, but report that there is none. */
 struct template *catalog_need_template(const struct catalog *catalog,
 				       const char *name);
@@ -88,6 +112,8 @@ struct clone *catalog_need_clone(const struct catalog *catalog, const char *name
 struct template *catalog_add_template(struct catalog *catalog,
 				      const struct template *template);
 struct clone *catalog_add_clone(struct catalog *catalog, const struct clone *clone);
+struct clone *catalog_add_layer(struct catalog *catalog, const struct clone *layer);
+void catalog_drop_layer(struct catalog *catalog, struct clone *layer);
 void catalog_drop_template(struct catalog *catalog, struct template *template);
 void catalog_drop_clone(struct catalog *catalog, struct clone *clone);
 /* Gives what was added last back to who added it. */

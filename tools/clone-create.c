@@ -99,8 +99,18 @@ static int compose(const struct clone_request *request, struct clone *clone)
 		break;
 	}
 	clone->name = must_strdup(request->name);
-	clone->template_name = must_strdup(request->template->name);
-	memcpy(clone->template_uuid, request->template->uuid, LC_UUID_BYTES);
+	if (request->from) {
+		clone->template_name = request->from->template_name ?
+			must_strdup(request->from->template_name) : NULL;
+		memcpy(clone->template_uuid, request->from->template_uuid,
+		       LC_UUID_BYTES);
+		memcpy(clone->parent_uuid, request->from->content_uuid,
+		       LC_UUID_BYTES);
+	} else {
+		clone->template_name = must_strdup(request->template->name);
+		memcpy(clone->template_uuid, request->template->uuid,
+		       LC_UUID_BYTES);
+	}
 	clone->error_if_no_space = request->error_if_no_space;
 	return 0;
 }
@@ -127,35 +137,50 @@ static int check_template(const struct template *template,
 	return -ESTALE;
 }
 
-static int format(const struct clone_request *request,
-		  const struct origin *origin, struct clone *clone,
-		  struct format_result *result)
+/* What the new clone stands on: a layer, or the origin of a template. */
+struct base {
+	struct lc_super layer;		/* with request->from */
+	struct origin *origin;		/* otherwise */
+};
+
+static int format(const struct clone_request *request, const struct base *base,
+		  struct clone *clone, struct format_result *result)
 {
-	const struct format_request format_request = {
+	struct format_request format_request = {
 		.store_path = clone->store_path,
-		.origin_path = request->template->path,
 		.clone_bytes = request->clone_bytes,
 		.clone_name = request->name,
-		.template_name = request->template->name,
-		.template_uuid = request->template->uuid,
-		.fingerprint = origin->quick,
 		/* What we made ourselves holds at most an earlier life's traces. */
 		.force = request->force || request->kind != STORE_KIND_DEVICE,
 	};
-	int error = format_store(&format_request, result);
+	int error;
 
+	if (request->from) {
+		format_request.parent = &base->layer;
+		format_request.parent_name = *request->from->name ?
+					     request->from->name : NULL;
+	} else {
+		format_request.origin_path = request->template->path;
+		format_request.template_name = request->template->name;
+		format_request.template_uuid = request->template->uuid;
+		format_request.fingerprint = base->origin->quick;
+	}
+	error = format_store(&format_request, result);
 	if (error)
 		return error;
 	memcpy(clone->uuid, result->clone_uuid, LC_UUID_BYTES);
 	memcpy(clone->store_uuid, result->store_uuid, LC_UUID_BYTES);
+	memcpy(clone->content_uuid, result->content_uuid, LC_UUID_BYTES);
 	return 0;
 }
 
 static u64 wanted_store_bytes(const struct clone_request *request,
-			      const struct origin *origin)
+			      const struct base *base)
 {
+	u64 below_bytes = request->from ? base->layer.clone_sectors * 512 :
+					  base->origin->bytes;
 	u64 clone_bytes = request->clone_bytes ? request->clone_bytes :
-						 origin->bytes;
+						 below_bytes;
 	u64 bytes = request->store_bytes ? request->store_bytes :
 					   store_bytes_for(clone_bytes);
 
@@ -182,12 +207,37 @@ static int enter(struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
+static int look_at_layer(const struct clone *layer, struct lc_super *super)
+{
+	struct store_file store;
+	int error = clone_store_up(layer);
+
+	if (!error)
+		error = clone_store_open(layer, layer->store_path, STORE_READ,
+					 &store);
+	if (error)
+		return error;
+	*super = *store_super(&store);
+	store_close(&store);
+	return 0;
+}
+
+static int look_at_template(const struct template *template,
+			    struct origins *origins, struct origin **origin)
+{
+	int error = origins_look(origins, template->path, origin);
+
+	if (!error)
+		error = check_template(template, *origin);
+	return error ? error : origin_guard(template->path);
+}
+
 int clone_create(struct catalog *catalog, struct origins *origins,
 		 const struct clone_request *request,
 		 struct format_result *made)
 {
 	struct format_result result;
-	struct origin *origin;
+	struct base base;
 	struct clone clone;
 	int error;
 
@@ -195,20 +245,18 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 	if (!error && request->kind == STORE_KIND_DEVICE)
 		error = check_device(catalog, request->place);
 	if (!error)
-		error = origins_look(origins, request->template->path, &origin);
-	if (!error)
-		error = check_template(request->template, origin);
-	if (!error)
-		error = origin_guard(request->template->path);
+		error = request->from ?
+			look_at_layer(request->from, &base.layer) :
+			look_at_template(request->template, origins, &base.origin);
 	if (!error)
 		error = compose(request, &clone);
 	if (error)
 		return error;
 
-	error = clone_store_make(&clone, wanted_store_bytes(request, origin));
+	error = clone_store_make(&clone, wanted_store_bytes(request, &base));
 	if (error)
 		goto drop;
-	error = format(request, origin, &clone, &result);
+	error = format(request, &base, &clone, &result);
 	if (error) {
 		/* A device of the user's that was refused keeps what it holds. */
 		if (clone.kind != STORE_KIND_DEVICE)

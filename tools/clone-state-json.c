@@ -71,6 +71,33 @@ static struct json_object *activity_json(const struct clone_status *status)
 	return object;
 }
 
+/* What it stands on, the oldest first. */
+static struct json_object *layers_json(const struct catalog *catalog,
+				       const struct clone *clone)
+{
+	struct json_object *list = json_object_new_array();
+	const struct clone *chain[LC_LAYERS_MAX];
+	const struct clone *layer = catalog_parent(catalog, clone);
+	unsigned int count = 0;
+
+	for (; layer && count < LC_LAYERS_MAX; layer = catalog_parent(catalog, layer))
+		chain[count++] = layer;
+	while (count--) {
+		struct json_object *object = json_object_new_object();
+		const struct clone *owner =
+			catalog_clone_by_uuid(catalog, chain[count]->uuid);
+
+		json_add_string(object, "snapshot", *chain[count]->name ?
+				chain[count]->name : NULL);
+		json_add_string(object, "clone", owner ? owner->name : NULL);
+		json_add_string(object, "path", chain[count]->store_path);
+		json_add_uuid(object, "uuid", chain[count]->store_uuid);
+		json_add_uuid(object, "content_uuid", chain[count]->content_uuid);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
 struct json_object *clone_state_json(const struct catalog *catalog,
 				     const struct clone *clone,
 				     const struct clone_state *state)
@@ -92,7 +119,7 @@ struct json_object *clone_state_json(const struct catalog *catalog,
 	json_object_object_add(object, "origin",
 			       origin_json(catalog, clone, state));
 	json_object_object_add(object, "store", store_json(clone, state));
-	json_object_object_add(object, "layers", json_object_new_array());
+	json_object_object_add(object, "layers", layers_json(catalog, clone));
 	json_add_number(object, "data_bytes", state->data_bytes);
 	json_add_number(object, "zero_bytes", state->zero_bytes);
 	json_add_number(object, "shared_bytes", state->shared_bytes);

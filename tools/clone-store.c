@@ -186,6 +186,12 @@ int clone_store_detach(const struct clone *clone)
 	return error;
 }
 
+int clone_store_up(const struct clone *clone)
+{
+	return clone->kind == STORE_KIND_VG ?
+	       lvm_activate(clone->vg, clone->lv) : 0;
+}
+
 bool clone_store_exists(const struct clone *clone)
 {
 	return !access(clone->store_path, F_OK);

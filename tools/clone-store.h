@@ -35,6 +35,9 @@ int clone_store_unmake(const struct clone *clone);
 int clone_store_attach(const struct clone *clone, char **device, bool *made);
 int clone_store_detach(const struct clone *clone);
 
+/* Has a logical volume appear; nothing to do for other kinds. */
+int clone_store_up(const struct clone *clone);
+
 /* Whether what the catalog names is there.  Reports nothing. */
 bool clone_store_exists(const struct clone *clone);
 

@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include "clone.h"
 #include "clone-store.h"
+#include "clone-table.h"
 #include "describe.h"
 #include "dm.h"
 #include "lvm.h"
 #include "output.h"
+#include "snapshot.h"
 
 /* What the module calls this host in the owner's mark. */
 static void host_name(char name[LC_NAME_BYTES])
@@ -78,121 +78,23 @@ static int check_owner(const struct clone *clone, const char *device,
 	return -EBUSY;
 }
 
-/* The path of the origin: the template's, else what the store says of it. */
-static const char *origin_path_of(const struct catalog *catalog,
-				  const struct clone *clone,
-				  const struct lc_super *super)
-{
-	const struct template *template = catalog_template_of(catalog, clone);
-
-	return template ? template->path : super->origin_path;
-}
-
-/* Finds the origin and compares it; @device is set to its path, or "-". */
-static int need_origin(const struct catalog *catalog, const struct clone *clone,
-		       const struct lc_super *super, struct origins *origins,
-		       const char **device)
-{
-	const char *path = origin_path_of(catalog, clone, super);
-	struct origin *origin;
-	char name[LC_PATH_BYTES];
-	int error;
-
-	*device = "-";
-	if (super->origin_kind == LC_ORIGIN_NONE)
-		return 0;
-	if (!*path) {
-		report_error(clone->name, "neither its store nor the catalog tells where its origin is");
-		report_hint("register the origin again with 'lclone template add'");
-		return -ENOENT;
-	}
-	error = origins_look(origins, path, &origin);
-	if (error)
-		return error;
-	if (origin->bytes == super->origin_sectors * 512 &&
-	    !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES)) {
-		if (catalog_template_of(catalog, clone))
-			error = origin_guard(path);
-		if (!error)
-			error = origin_up(origin);
-		*device = origin->device;
-		return error;
-	}
-	report_error(clone->name, "%s is not the origin it was made of: its %s", path,
-		     origin->bytes == super->origin_sectors * 512 ?
-		     "content differs" : "size differs");
-	report_hint("a clone over another origin would be garbage; find the origin '%s' that it was made of",
-		    describe_text(super->origin_name, name));
-	return -ESTALE;
-}
-
-/* "MAJOR:MINOR" of a block device, as a table names it; to be freed. */
-static char *device_number(const char *path)
-{
-	struct stat st;
-
-	if (!strcmp(path, "-"))
-		return must_strdup(path);
-	if (stat(path, &st) || !S_ISBLK(st.st_mode)) {
-		report_error(path, "is no block device");
-		return NULL;
-	}
-	return print_string("%u:%u", major(st.st_rdev), minor(st.st_rdev));
-}
-
-/* The target over devices that have been checked. */
-static int make_target(const struct clone *clone, u64 sectors,
-		       const char *origin_path, const char *store_path)
-{
-	char *origin = device_number(origin_path);
-	char *store = device_number(store_path);
-	char *params = NULL;
-	int error = -ENOTBLK;
-
-	if (origin && store) {
-		params = print_string("%s %s 0%s", origin, store,
-				      clone->error_if_no_space ?
-				      " 1 error_if_no_space" : "");
-		error = dm_clone_create(clone->name, clone->uuid, sectors,
-					params);
-	}
-	free(params);
-	free(origin);
-	free(store);
-	return error;
-}
-
 /* All checks that need the store, and then the device. */
 static int make_device(const struct catalog *catalog, const struct clone *clone,
 		       const char *device, struct origins *origins, bool force)
 {
-	struct store_file store;
-	struct lc_super super;
-	const char *origin;
-	int error = clone_store_open(clone, device, STORE_READ, &store);
+	struct clone_table table;
+	int error = clone_table(catalog, clone, device, origins, false, &table);
 
-	if (error)
-		return error;
-	super = *store_super(&store);
-	store_close(&store);
-	error = check_owner(clone, device, &super, force);
 	if (!error)
-		error = need_origin(catalog, clone, &super, origins, &origin);
-	return error ? error : make_target(clone, super.clone_sectors, origin,
-					   device);
+		error = check_owner(clone, device, &table.super, force);
+	if (!error)
+		error = dm_clone_create(clone->name, clone->uuid, table.sectors,
+					table.params);
+	free(table.params);
+	return error;
 }
 
-/* Lets go of the loop device of the origin, if nothing else uses it. */
-static void release_origin(const struct catalog *catalog,
-			   const struct clone *clone)
-{
-	const struct template *template = catalog_template_of(catalog, clone);
-
-	if (template)
-		origin_down(template->path);
-}
-
-int clone_activate(const struct catalog *catalog, const struct clone *clone,
+int clone_activate(struct catalog *catalog, struct clone *clone,
 		   struct origins *origins, bool force)
 {
 	struct dm_clone active;
@@ -200,6 +102,8 @@ int clone_activate(const struct catalog *catalog, const struct clone *clone,
 	bool made;
 	int error = dm_need_target();
 
+	if (!error)
+		error = snapshot_settle(catalog, origins, clone);
 	if (!error)
 		error = dm_clone_find(clone->uuid, &active);
 	if (error)
@@ -228,7 +132,7 @@ static int detach(const struct catalog *catalog, const struct clone *clone)
 {
 	int error = clone_store_detach(clone);
 
-	release_origin(catalog, clone);
+	clone_table_down(catalog, clone);
 	return error;
 }
 
@@ -309,13 +213,67 @@ static int remove_store(const struct clone *clone, unsigned int flags)
 	return error ? error : clone_store_unmake(clone);
 }
 
+/* Its next layer, whatever comes first; NULL when there is none left. */
+static struct clone *own_layer(const struct catalog *catalog,
+			       const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES))
+			return &catalog->layers[i];
+	return NULL;
+}
+
+/* Other clones may stand on its layers; then it has to stay. */
+static int check_dependents(const struct catalog *catalog,
+			    const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++) {
+		const struct clone *layer = &catalog->layers[i];
+		char *names;
+
+		if (memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES))
+			continue;
+		names = catalog_dependents(catalog, layer, clone);
+		if (!names)
+			continue;
+		report_error(clone->name, "%s stands on what it has frozen%s%s",
+			     names, *layer->name ? ", its snapshot " : "",
+			     layer->name);
+		report_hint("remove these first");
+		free(names);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int remove_layer(struct catalog *catalog, struct clone *layer,
+			unsigned int flags)
+{
+	int error = clone_store_detach(layer);
+
+	if (!error)
+		error = remove_store(layer, flags);
+	if (!error)
+		catalog_drop_layer(catalog, layer);
+	return error;
+}
+
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags)
 {
-	int error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
+	struct clone *layer;
+	int error = check_dependents(catalog, clone);
 
 	if (!error)
+		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
+	if (!error)
 		error = remove_store(clone, flags);
+	while (!error && (layer = own_layer(catalog, clone)))
+		error = remove_layer(catalog, layer, flags);
 	if (error)
 		return error;
 	catalog_drop_clone(catalog, clone);

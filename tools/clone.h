@@ -15,7 +15,8 @@
 
 struct clone_request {
 	const char *name;
-	const struct template *template;
+	const struct template *template;	/* or NULL, with @from */
+	const struct clone *from;	/* the layer that it is to stand on, or NULL */
 	enum store_kind kind;
 	const char *place;		/* the device, directory or volume group */
 	u64 store_bytes;		/* 0: what the clone may need; not for a device */
@@ -34,10 +35,11 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 		 struct format_result *made);
 
 /*
- * Makes /dev/mapper/NAME of a clone, unless it is there.  @force takes the mark
+ * Makes /dev/mapper/NAME of a clone, unless it is there.  A snapshot that was cut
+ * short is settled before.  @force takes the mark
  * of another host off the store.
  */
-int clone_activate(const struct catalog *catalog, const struct clone *clone,
+int clone_activate(struct catalog *catalog, struct clone *clone,
 		   struct origins *origins, bool force);
 
 /* -EBUSY when it is open.  That it is not active is no error. */
@@ -48,7 +50,10 @@ enum clone_remove_flags {
 	CLONE_REMOVE_WIPE = 2,		/* overwrite its data first */
 };
 
-/* Deactivates it, removes its store, and saves the catalog without it. */
+/*
+ * Deactivates it, removes its store and its snapshots, and saves the catalog
+ * without it.  -EBUSY when other clones stand on its snapshots.
+ */
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags);
 

@@ -129,6 +129,8 @@ struct json_object *describe_super(const struct lc_super *super)
 	json_add_uuid(object, "content_uuid", super->content_uuid);
 	json_add_uuid(object, "parent_uuid", super->parent_uuid);
 	json_add_uuid(object, "snapshot_set_uuid", super->snapshot_set);
+	add_text(object, "snapshot", super->snapshot_name);
+	add_text(object, "parent_snapshot", super->parent_name);
 	json_add_string(object, "state", describe_state(super));
 	json_add_number(object, "layers", super->layers);
 	json_add_number(object, "head_generation", super->head_generation);

@@ -393,3 +393,62 @@ int dm_clone_force_out(const char *name, uint64_t sectors)
 		report_errno(name, error, "it cannot be taken away from who has it open");
 	return error;
 }
+
+int dm_clone_load(const char *name, uint64_t sectors, const char *params)
+{
+	struct dm_task *task = task_new(DM_DEVICE_RELOAD, name, NULL);
+	int log = kernel_log_open();
+	int error;
+
+	if (!task || !dm_task_add_target(task, 0, sectors, TARGET, params))
+		error = -ENOMEM;
+	else
+		error = task_run(task);
+	if (error)
+		report_refusal(name, error, log);
+	else
+		free(kernel_log_why(log));
+	if (task)
+		dm_task_destroy(task);
+	return error;
+}
+
+/* Runs a task of @type that has nothing but a name. */
+static int run_plain(int type, const char *name, bool no_flush, bool udev)
+{
+	struct dm_task *task = task_new(type, name, NULL);
+	int error;
+
+	if (!task)
+		return -ENOMEM;
+	if (no_flush)
+		dm_task_no_flush(task);
+	error = udev ? task_run_udev(task) : task_run(task);
+	dm_task_destroy(task);
+	return error;
+}
+
+int dm_clone_clear(const char *name)
+{
+	return run_plain(DM_DEVICE_CLEAR, name, false, false);
+}
+
+int dm_clone_suspend(const char *name, bool no_flush)
+{
+	int error = run_plain(DM_DEVICE_SUSPEND, name, no_flush, false);
+
+	if (error)
+		report_errno(name, error, "it cannot be suspended");
+	return error;
+}
+
+int dm_clone_resume(const char *name)
+{
+	int error = run_plain(DM_DEVICE_RESUME, name, false, true);
+
+	if (error) {
+		report_errno(name, error, "it cannot be resumed");
+		report_hint("see what the kernel says: 'dmesg | grep lclone'");
+	}
+	return error;
+}

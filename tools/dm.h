@@ -69,4 +69,19 @@ int dm_clone_remove(const char *name);
  */
 int dm_clone_force_out(const char *name, uint64_t sectors);
 
+/*
+ * Puts a table of the target into the inactive slot of a device; the kernel
+ * checks it then.  dm_clone_clear() takes it out again, quietly.
+ */
+int dm_clone_load(const char *name, uint64_t sectors, const char *params);
+int dm_clone_clear(const char *name);
+
+/*
+ * Lets the I/O under way end and holds what comes; with @no_flush what waits
+ * for space is held as well.  dm_clone_resume() makes the inactive table the live
+ * one, if there is one.
+ */
+int dm_clone_suspend(const char *name, bool no_flush);
+int dm_clone_resume(const char *name);
+
 #endif

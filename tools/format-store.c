@@ -76,7 +76,8 @@ static int note_sizes(const struct format_request *request, u64 store_bytes,
 		return -ENOSPC;
 	}
 	if (!sectors)
-		sectors = super->origin_sectors;
+		sectors = request->parent ? request->parent->clone_sectors :
+					    super->origin_sectors;
 	if (!sectors) {
 		report_error(request->store_path, "a clone without an origin needs a size");
 		report_hint("give --size");
@@ -88,8 +89,33 @@ static int note_sizes(const struct format_request *request, u64 store_bytes,
 		return -EFBIG;
 	}
 	super->clone_sectors = sectors;
-	super->overlap_sectors = min(sectors, super->origin_sectors);
+	super->overlap_sectors = min(sectors, request->parent ?
+				     request->parent->clone_sectors :
+				     super->origin_sectors);
 	return 0;
+}
+
+/* All below a layer is what the layer says it is. */
+static int note_parent(const struct format_request *request,
+		       struct lc_super *super)
+{
+	const struct lc_super *parent = request->parent;
+
+	if (parent->layers >= LC_LAYERS_MAX) {
+		report_error(request->store_path, "there are %u layers below it already, which is the most",
+			     parent->layers + 1);
+		return -EMLINK;
+	}
+	super->layers = parent->layers + 1;
+	memcpy(super->parent_uuid, parent->content_uuid, LC_UUID_BYTES);
+	super->origin_kind = parent->origin_kind;
+	super->origin_sectors = parent->origin_sectors;
+	super->fingerprint_algorithm = parent->fingerprint_algorithm;
+	memcpy(super->fingerprint, parent->fingerprint, LC_FINGERPRINT_BYTES);
+	memcpy(super->origin_uuid, parent->origin_uuid, LC_UUID_BYTES);
+	memcpy(super->origin_name, parent->origin_name, LC_NAME_BYTES);
+	memcpy(super->origin_path, parent->origin_path, LC_PATH_BYTES);
+	return note_name(super->parent_name, request->parent_name);
 }
 
 /* Fills in the superblock of an empty store. */
@@ -104,10 +130,17 @@ static int compose(const struct format_request *request, u64 store_bytes,
 	uuid_generate(super->clone_uuid);
 	uuid_generate(super->content_uuid);
 	super->state = LC_STORE_WRITABLE;
-	super->head_generation = 1;
+	super->head_generation = request->head_generation ?
+				 request->head_generation : 1;
+	if (request->clone_uuid)
+		memcpy(super->clone_uuid, request->clone_uuid, LC_UUID_BYTES);
+	if (request->snapshot_set)
+		memcpy(super->snapshot_set, request->snapshot_set, LC_UUID_BYTES);
 	super->replay_sequence = 1;
 	super->root.state = LC_REF_NONE;
-	if (request->origin_path) {
+	if (request->parent) {
+		error = note_parent(request, super);
+	} else if (request->origin_path) {
 		error = note_origin(request, super);
 		note_path(super, request->origin_path);
 	}
@@ -156,6 +189,7 @@ static void note_result(const struct lc_super *super, u64 store_bytes,
 	memset(result, 0, sizeof(*result));
 	memcpy(result->store_uuid, super->store_uuid, LC_UUID_BYTES);
 	memcpy(result->clone_uuid, super->clone_uuid, LC_UUID_BYTES);
+	memcpy(result->content_uuid, super->content_uuid, LC_UUID_BYTES);
 	result->store_bytes = store_bytes;
 	result->clone_bytes = super->clone_sectors * 512;
 	result->origin_bytes = super->origin_sectors * 512;

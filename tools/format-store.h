@@ -13,12 +13,18 @@ struct format_request {
 	const char *template_name;	/* or NULL */
 	const u8 *template_uuid;	/* or NULL */
 	const u8 *fingerprint;		/* quick; NULL: read from the origin */
+	const struct lc_super *parent;	/* the layer that it stands on, or NULL */
+	const u8 *clone_uuid;		/* whose store it is; NULL: of a new clone */
+	u64 head_generation;		/* 0: the first of its clone */
+	const char *parent_name;	/* what the parent is, or will be, called; or NULL */
+	const u8 *snapshot_set;		/* or NULL */
 	bool force;			/* over what the device holds */
 };
 
 struct format_result {
 	u8 store_uuid[LC_UUID_BYTES];
 	u8 clone_uuid[LC_UUID_BYTES];
+	u8 content_uuid[LC_UUID_BYTES];
 	u64 store_bytes;
 	u64 clone_bytes;
 	u64 origin_bytes;		/* 0: none */

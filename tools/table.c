@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include "chain.h"
 #include "fingerprint.h"
 #include "probe.h"
 #include "store-file.h"
@@ -70,11 +71,7 @@ int origin_matches(const char *store_path, const struct lc_super *super,
 	return error;
 }
 
-/*
- * The block device at @path, or the loop device over the file there, by a name
- * that a table can hold; to be freed.  NULL: reported.
- */
-static char *table_device(const char *path, const char *what)
+char *table_device(const char *path, const char *what)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/#+-.:=@_,%";
@@ -139,10 +136,6 @@ static int check_state(const char *path, const struct lc_super *super)
 {
 	struct utsname host;
 
-	if (super->layers || !lc_uuid_is_null(super->parent_uuid)) {
-		report_error(path, "stands on layers, which are not supported yet");
-		return -EOPNOTSUPP;
-	}
 	if (super->state != LC_STORE_WRITABLE) {
 		report_error(path, "is not writable any more: it is %s",
 			     super->state == LC_STORE_FROZEN ?
@@ -156,17 +149,19 @@ static int check_state(const char *path, const struct lc_super *super)
 }
 
 static void compose(const struct table_request *request, const char *device,
-		    const struct lc_super *super, struct table_line *table)
+		    const struct lc_super *super, const struct chain *chain,
+		    struct table_line *table)
 {
 	const char *const *features = request->features;
 	unsigned int count = 0;
-	char *params, *more;
+	char *params, *more, *layers = chain_words(chain);
 
 	while (features && features[count])
 		count++;
-	params = print_string("%s %s 0",
+	params = print_string("%s %s %s",
 			      table->origin_path ? table->origin_path : "-",
-			      device);
+			      device, layers);
+	free(layers);
 	if (count) {
 		more = print_string("%s %u", params, count);
 		free(params);
@@ -197,6 +192,7 @@ static void note_identity(const struct lc_super *super, struct table_line *table
 int table_for_store(const struct table_request *request,
 		    struct table_line *table)
 {
+	struct chain chain = { 0 };
 	struct store_file store;
 	char *device = NULL;
 	int error;
@@ -212,11 +208,18 @@ int table_for_store(const struct table_request *request,
 	}
 	if (!error)
 		error = find_origin(request, store_super(&store), table);
+	if (!error)
+		error = request->layers ?
+			chain_open(request->store_path, store_super(&store),
+				   request->layers, &chain) :
+			chain_scan(request->store_path, store_super(&store),
+				   &chain);
 	if (!error) {
-		compose(request, device, store_super(&store), table);
+		compose(request, device, store_super(&store), &chain, table);
 		note_identity(store_super(&store), table);
 	}
 	free(device);
+	chain_free(&chain);
 	store_close(&store);
 	if (error)
 		table_free(table);

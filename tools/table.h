@@ -9,12 +9,13 @@
 struct table_request {
 	const char *store_path;		/* a block device */
 	const char *origin_path;	/* NULL: by the path that the store records */
+	const char *const *layers;	/* oldest first, to a NULL; NULL: found by a scan */
 	const char *const *features;	/* NULL, or names that end in a NULL */
 };
 
 struct table_line {
 	u64 sectors;			/* length of the clone */
-	char *params;			/* "ORIGIN|- STORE 0 [...]", paths */
+	char *params;			/* "ORIGIN|- STORE N LAYER... [...]", paths */
 	char *line;			/* "0 SECTORS lclone " and params */
 	char *origin_path;		/* found and compared; NULL: none */
 	char name[LC_NAME_BYTES];	/* of the clone, or "" */
@@ -38,5 +39,12 @@ void table_free(struct table_line *table);
  */
 int origin_matches(const char *store_path, const struct lc_super *super,
 		   const char *path);
+
+/*
+ * The block device at @path, or the loop device over the file there, by a name
+ * that a table can hold; to be freed.  @what it is to be is for the report.
+ * NULL: reported.
+ */
+char *table_device(const char *path, const char *what);
 
 #endif

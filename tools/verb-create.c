@@ -11,6 +11,7 @@
 #include "dm.h"
 #include "options.h"
 #include "output.h"
+#include "snapshot.h"
 
 #define COUNT_MAX	100000
 
@@ -18,12 +19,18 @@ static const char usage[] =
 "usage: lclone create NAME --template T --store DEV [OPTION...]\n"
 "       lclone create NAME --template T --dir DIR [--store-size SIZE] [OPTION...]\n"
 "       lclone create NAME --template T --vg VG --store-size SIZE [OPTION...]\n"
+"       lclone create NAME --from CLONE[@SNAP] [OPTION...]\n"
 "\n"
 "Makes a clone of template T and activates it as /dev/mapper/NAME.  What the\n"
 "clone changes is kept on the block device DEV, in the sparse file\n"
 "DIR/NAME.lclone (with a loop device), or in a new logical volume VG/NAME.\n"
 "\n"
 "  --template T         the template ('lclone template list')\n"
+"  --from CLONE[@SNAP]  instead of a template: the snapshot SNAP of CLONE, or CLONE as\n"
+"                       it is now, which is frozen while it runs: both go on with\n"
+"                       stores of their own, which go where CLONE's is when no\n"
+"                       other place is given\n"
+"  --clone-store DEV    with --from CLONE: a device for the next store of CLONE\n"
 "  --store DEV          a block device that holds nothing\n"
 "  --dir DIR            a directory on a filesystem with room\n"
 "  --vg VG              a volume group of LVM\n"
@@ -40,12 +47,14 @@ static const char usage[] =
 "\n"
 "A size is in bytes, or has K, M, G, T (powers of 1024) or s (sectors) behind it.\n";
 
-enum { OPTION_TEMPLATE = OPTION_FIRST, OPTION_STORE, OPTION_DIR, OPTION_VG,
+enum { OPTION_TEMPLATE = OPTION_FIRST, OPTION_FROM, OPTION_CLONE_STORE, OPTION_STORE, OPTION_DIR, OPTION_VG,
        OPTION_STORE_SIZE, OPTION_SIZE, OPTION_COUNT, OPTION_ERROR,
        OPTION_NO_ACTIVATE, OPTION_FORCE, OPTION_JSON };
 
 static const struct option options[] = {
 	{ "template", required_argument, NULL, OPTION_TEMPLATE },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ "clone-store", required_argument, NULL, OPTION_CLONE_STORE },
 	{ "store", required_argument, NULL, OPTION_STORE },
 	{ "dir", required_argument, NULL, OPTION_DIR },
 	{ "vg", required_argument, NULL, OPTION_VG },
@@ -64,6 +73,8 @@ struct arguments {
 	struct clone_request request;	/* but for name and template */
 	const char *pattern;		/* of the name */
 	const char *template;
+	const char *from;
+	const char *clone_store;
 	unsigned int places;		/* how many of --store, --dir, --vg */
 	unsigned long count;		/* 0: not given */
 	bool json;
@@ -114,6 +125,12 @@ static int parse_one(int c, struct arguments *arguments)
 	case OPTION_TEMPLATE:
 		arguments->template = optarg;
 		return 0;
+	case OPTION_FROM:
+		arguments->from = optarg;
+		return 0;
+	case OPTION_CLONE_STORE:
+		arguments->clone_store = optarg;
+		return 0;
 	case OPTION_STORE:
 		set_place(arguments, STORE_KIND_DEVICE);
 		return 0;
@@ -153,11 +170,15 @@ static int check(const struct arguments *arguments)
 {
 	const struct clone_request *request = &arguments->request;
 
-	if (!arguments->template)
-		return verb_misuse(&verb_create, "--template T is missing");
-	if (arguments->places != 1)
+	if (!arguments->template == !arguments->from)
+		return verb_misuse(&verb_create, "takes one of --template T, --from CLONE");
+	if (arguments->clone_store && (!arguments->from || strchr(arguments->from, '@')))
+		return verb_misuse(&verb_create, "--clone-store goes with --from CLONE");
+	if (arguments->places > 1 || (!arguments->places && !arguments->from))
 		return verb_misuse(&verb_create,
 				   "takes one of --store DEV, --dir DIR, --vg VG");
+	if (!arguments->places)
+		return 0;
 	if (request->kind == STORE_KIND_DEVICE && arguments->count > 1)
 		return verb_misuse(&verb_create,
 				   "--count needs --dir or --vg: one device holds one clone");
@@ -300,12 +321,14 @@ static void print_text(const struct arguments *arguments,
 	print_size(made->written_bytes / made->count, written);
 	if (made->count == 1)
 		printf("%s%s: clone of %s, %s written, %.2f s\n", directory,
-		       made->last, arguments->template, written,
+		       made->last, arguments->template ? arguments->template :
+		       arguments->from, written,
 		       seconds_since(&made->start));
 	else
 		printf("%s%s to %s: %lu clones of %s, %s written and %.2f s each\n",
 		       directory, made->first, made->last, made->count,
-		       arguments->template, written,
+		       arguments->template ? arguments->template :
+		       arguments->from, written,
 		       seconds_since(&made->start) / (double)made->count);
 }
 
@@ -318,9 +341,87 @@ static int print_json(struct made *made)
 	return json_print(document);
 }
 
+/* Freezes the clone as it is now. */
+static int freeze(struct catalog *catalog, struct clone *clone,
+		  const char *clone_store)
+{
+	struct store_place place = {
+		.given = clone_store, .kind = STORE_KIND_DEVICE,
+		.place = clone_store,
+	};
+	const struct snapshot_request request = {
+		.clones = &clone, .count = 1, .name = "", .places = &place,
+	};
+	struct origins origins = { 0 };
+	u64 pause_ns;
+	int error = snapshot_take(catalog, &origins, &request, &pause_ns);
+
+	origins_done(&origins);
+	return error;
+}
+
+/* Where the store of the clone is, the new ones go, too. */
+static int default_place(const struct clone *clone, struct clone_request *request,
+			 char **directory)
+{
+	char *slash;
+
+	request->kind = clone->kind;
+	if (clone->kind == STORE_KIND_DEVICE) {
+		report_error("create", "the store of %s is a device: where is the new one to be?",
+			     clone->name);
+		report_hint("give --store DEV, --dir DIR or --vg VG");
+		return -EINVAL;
+	}
+	if (clone->kind == STORE_KIND_VG && !request->store_bytes) {
+		report_error("create", "a new volume in %s needs --store-size",
+			     clone->vg);
+		return -EINVAL;
+	}
+	*directory = must_strdup(clone->kind == STORE_KIND_VG ? clone->vg :
+							       clone->store_path);
+	slash = clone->kind == STORE_KIND_DIR ? strrchr(*directory, '/') : NULL;
+	if (slash)
+		*slash = '\0';
+	request->place = *directory;
+	return 0;
+}
+
+/* The layer that --from means, made first when it is the clone as it is now. */
+static int find_layer(struct catalog *catalog, struct arguments *arguments,
+		      struct clone *layer, char **directory)
+{
+	char *name = must_strdup(arguments->from);
+	char *snapshot = strchr(name, '@');
+	const struct clone *found = NULL;
+	struct clone *clone;
+	int error = 0;
+
+	if (snapshot)
+		*snapshot++ = '\0';
+	clone = catalog_need_clone(catalog, name);
+	if (!clone)
+		error = -ENOENT;
+	if (!error && !arguments->places)
+		error = default_place(clone, &arguments->request, directory);
+	if (!error && !snapshot)
+		error = freeze(catalog, clone, arguments->clone_store);
+	if (!error) {
+		found = snapshot ? snapshot_need(catalog, clone, snapshot) :
+				   catalog_parent(catalog, clone);
+		error = found ? 0 : -ENOENT;
+	}
+	if (!error)
+		clone_copy(found, layer);
+	free(name);
+	return error;
+}
+
 static int create(struct arguments *arguments)
 {
 	struct made made = { .list = json_object_new_array() };
+	struct clone layer = { 0 };
+	char *directory = NULL;
 	struct catalog catalog;
 	int error;
 
@@ -328,9 +429,14 @@ static int create(struct arguments *arguments)
 	error = catalog_open(&catalog, CATALOG_CHANGE);
 	if (error)
 		goto put;
-	arguments->request.template = catalog_need_template(&catalog,
-							    arguments->template);
-	error = arguments->request.template ? 0 : -ENOENT;
+	if (arguments->from) {
+		error = find_layer(&catalog, arguments, &layer, &directory);
+		arguments->request.from = &layer;
+	} else {
+		arguments->request.template =
+			catalog_need_template(&catalog, arguments->template);
+		error = arguments->request.template ? 0 : -ENOENT;
+	}
 	if (!error)
 		error = create_all(&catalog, arguments, &made);
 	catalog_close(&catalog);
@@ -339,6 +445,8 @@ static int create(struct arguments *arguments)
 	else if ((!error || made.count) && print_json(&made))
 		error = -EIO;
 put:
+	free(directory);
+	clone_release(&layer);
 	json_object_put(made.list);
 	free(made.first);
 	free(made.last);
@@ -358,4 +466,4 @@ static int run(int argc, char **argv)
 	return create(&arguments) ? STATUS_FAILED : STATUS_DONE;
 }
 
-const struct verb verb_create = { "create", "make clones of a template", usage, run };
+const struct verb verb_create = { "create", "make clones of a template, or of a clone", usage, run };

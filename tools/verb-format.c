@@ -3,18 +3,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "chain.h"
 #include "format-store.h"
 #include "options.h"
 #include "output.h"
 
 static const char usage[] =
-"usage: lclone format STORE --origin DEV|- [--size SIZE] [--name NAME] [--force] [--json]\n"
+"usage: lclone format STORE --origin DEV|- [--layer DEV]... [--size SIZE] [--name NAME]\n"
+"                     [--force] [--json]\n"
 "\n"
 "Makes STORE, a block device or a file of its full size, the empty store of a\n"
 "new clone of the origin DEV.  Refuses a device that is in use, or that holds\n"
 "anything (a filesystem, a physical volume, partitions, another store).\n"
 "\n"
 "  --origin DEV    the device that the clone shares; - for none\n"
+"  --layer DEV     a layer that it stands on, the oldest first.  When the newest is\n"
+"                  not frozen STORE is to follow it, as the next store of the\n"
+"                  same clone: see 'Snapshots by hand' in lclone-format(8)\n"
 "  --size SIZE     of the clone; as large as the origin when not given.  In\n"
 "                  bytes, or with K, M, G, T (powers of 1024) or s (sectors)\n"
 "  --name NAME     recorded in the store, for people and for 'lclone scan'\n"
@@ -38,16 +43,11 @@ static const struct option options[] = {
 struct arguments {
 	struct format_request request;
 	const char *origin;
+	const char *layer[LC_LAYERS_MAX + 1];	/* the last stays NULL */
+	unsigned int layers;
 	bool json;
 	bool help;
 };
-
-static int refuse_layer(const char *layer)
-{
-	report_error("format", "--layer %s: layers are not supported yet", layer);
-	report_hint("make the clone of an origin alone");
-	return STATUS_USAGE;
-}
 
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
@@ -68,7 +68,11 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			request->clone_name = optarg;
 			break;
 		case OPTION_LAYER:
-			return refuse_layer(optarg);
+			if (arguments->layers == LC_LAYERS_MAX)
+				return verb_misuse(&verb_format, "there are at most %d layers",
+						   LC_LAYERS_MAX);
+			arguments->layer[arguments->layers++] = optarg;
+			break;
 		case OPTION_FORCE:
 			request->force = true;
 			break;
@@ -93,7 +97,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	request->store_path = argv[optind];
 	if (strcmp(arguments->origin, "-"))
 		request->origin_path = arguments->origin;
-	else if (!request->clone_bytes)
+	else if (!request->clone_bytes && !arguments->layers)
 		return verb_misuse(&verb_format, "--origin - needs --size");
 	return 0;
 }
@@ -128,6 +132,40 @@ static void print_text(const struct format_request *request,
 	       print_size(result->store_bytes, store));
 }
 
+/* The clone of a frozen layer is a new one; what is not frozen yet is followed. */
+static void follow(struct format_request *request, const struct lc_super *parent)
+{
+	request->parent = parent;
+	if (parent->state != LC_STORE_WRITABLE)
+		return;
+	request->clone_uuid = parent->clone_uuid;
+	request->head_generation = parent->head_generation + 1;
+	if (!request->clone_name && *parent->clone_name)
+		request->clone_name = parent->clone_name;
+}
+
+static int format(struct arguments *arguments, struct format_result *result)
+{
+	struct format_request *request = &arguments->request;
+	struct chain chain;
+	int error;
+
+	if (!arguments->layers)
+		return format_store(request, result);
+	error = chain_open(request->store_path, NULL, arguments->layer, &chain);
+	if (!error)
+		error = chain_origin_matches(request->store_path, &chain,
+					     request->origin_path);
+	if (!error)
+		error = chain_stacking(request->store_path, &chain);
+	if (!error) {
+		follow(request, &chain.layer[chain.count - 1].super);
+		error = format_store(request, result);
+	}
+	chain_free(&chain);
+	return error;
+}
+
 static int run(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
@@ -138,7 +176,7 @@ static int run(int argc, char **argv)
 		return status;
 	if (arguments.help)
 		return verb_help(&verb_format);
-	if (format_store(&arguments.request, &result))
+	if (format(&arguments, &result))
 		return STATUS_FAILED;
 	if (arguments.json)
 		return print_json(&arguments.request, &result);

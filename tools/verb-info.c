@@ -68,6 +68,14 @@ static void print_text(const struct store_file *store)
 	print_origin(super);
 	printf("%-14s%s, %u layers below\n", "state", describe_state(super),
 	       super->layers);
+	if (*super->snapshot_name)
+		printf("%-14s%s\n", "snapshot",
+		       describe_text(super->snapshot_name, text));
+	if (super->layers)
+		printf("%-14s%s%s%s\n", "parent",
+		       describe_uuid(super->parent_uuid, uuid),
+		       *super->parent_name ? ", snapshot " : "",
+		       describe_text(super->parent_name, text));
 	print_bytes("store size", (u64)super->layout.store_blocks * LC_BLOCK_SIZE);
 	print_bytes("data", (u64)super->root.data_blocks * LC_BLOCK_SIZE);
 	print_bytes("zeros", super->root.zero_blocks * LC_BLOCK_SIZE);

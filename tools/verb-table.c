@@ -9,15 +9,18 @@
 #include "table.h"
 
 static const char usage[] =
-"usage: lclone table STORE [--origin DEV] [--command NAME] [--json]\n"
+"usage: lclone table STORE [--origin DEV] [--layer DEV]... [--command NAME] [--json]\n"
 "                    [--error-if-no-space] [--no-discard-passdown]\n"
 "\n"
 "Prints the device-mapper table of the clone on STORE, for dmsetup:\n"
 "    dmsetup create vm1 --table \"$(lclone table /dev/vg/vm1)\"\n"
+"The layers are found by what the store records, on the devices of this host.\n"
 "The origin is found by the path that the store records, and must have the size\n"
 "and the fingerprint that the store records.\n"
 "\n"
 "  --origin DEV            look for the origin there\n"
+"  --layer DEV             a layer that the store stands on, the oldest first; when\n"
+"                          none is given they are found on the devices of this host\n"
 "  --command NAME          print the whole dmsetup command that makes\n"
 "                          /dev/mapper/NAME, with a UUID that keeps the host\n"
 "                          from probing the guest's disk\n"
@@ -42,16 +45,12 @@ static const struct option options[] = {
 struct arguments {
 	struct table_request request;
 	const char *feature[3];		/* the last stays NULL */
+	const char *layer[LC_LAYERS_MAX + 1];	/* the last stays NULL */
+	unsigned int layers;
 	const char *command;
 	bool json;
 	bool help;
 };
-
-static int refuse_layer(const char *layer)
-{
-	report_error("table", "--layer %s: layers are not supported yet", layer);
-	return STATUS_USAGE;
-}
 
 /* Both features at most once, whatever the number of options. */
 static void add_feature(struct arguments *arguments, const char *feature)
@@ -74,7 +73,11 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			arguments->request.origin_path = optarg;
 			break;
 		case OPTION_LAYER:
-			return refuse_layer(optarg);
+			if (arguments->layers == LC_LAYERS_MAX)
+				return verb_misuse(&verb_table, "there are at most %d layers",
+						   LC_LAYERS_MAX);
+			arguments->layer[arguments->layers++] = optarg;
+			break;
 		case OPTION_COMMAND:
 			arguments->command = optarg;
 			break;
@@ -102,6 +105,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 				   arguments->command);
 	arguments->request.store_path = argv[optind];
 	arguments->request.features = arguments->feature;
+	if (arguments->layers)
+		arguments->request.layers = arguments->layer;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* lclone tree: templates, and the clones that stand on each. */
 
 #include <stdio.h>
+#include <string.h>
 #include "clone-state.h"
 #include "options.h"
 #include "output.h"
@@ -33,7 +34,34 @@ static const struct clone *next_clone(const struct catalog *catalog,
 	return NULL;
 }
 
-static void print_clone(const struct clone *clone, bool last)
+/* The layers of the clone's own, the newest first, and whose it stands on. */
+static void print_layers(const struct catalog *catalog, const struct clone *clone,
+			 bool last)
+{
+	const struct clone *layer;
+	size_t i;
+
+	for (i = catalog->layer_count; i--;) {
+		layer = &catalog->layers[i];
+		if (memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES))
+			continue;
+		printf("%s    @%s%s\n", last ? " " : "|",
+		       *layer->name ? layer->name : "(no name)",
+		       catalog_parent(catalog, clone) == layer ? "  below it" : "");
+	}
+	layer = catalog_parent(catalog, clone);
+	if (layer && memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES)) {
+		const struct clone *owner =
+			catalog_clone_by_uuid(catalog, layer->uuid);
+
+		printf("%s    from %s@%s\n", last ? " " : "|",
+		       owner ? owner->name : "?",
+		       *layer->name ? layer->name : "(no name)");
+	}
+}
+
+static void print_clone(const struct catalog *catalog, const struct clone *clone,
+			bool last)
 {
 	char data[SIZE_TEXT_BYTES];
 	struct clone_state state;
@@ -44,6 +72,7 @@ static void print_clone(const struct clone *clone, bool last)
 		printf(", %s changed", print_size(state.data_bytes, data));
 	putchar('\n');
 	clone_state_done(&state);
+	print_layers(catalog, clone, last);
 }
 
 static void print_branch(const struct catalog *catalog,
@@ -61,7 +90,7 @@ static void print_branch(const struct catalog *catalog,
 	for (; clone; clone = next) {
 		next = next_clone(catalog, template,
 				  (size_t)(clone - catalog->clones) + 1);
-		print_clone(clone, !next);
+		print_clone(catalog, clone, !next);
 	}
 }
 

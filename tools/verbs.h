@@ -39,5 +39,8 @@ extern const struct verb verb_list;
 extern const struct verb verb_tree;
 extern const struct verb verb_status;
 extern const struct verb verb_remove;
+extern const struct verb verb_snapshot;
+extern const struct verb verb_rollback;
+extern const struct verb verb_reset;
 
 #endif

@@ -70,17 +70,6 @@ struct lc_chain {
 };
 
 /*
- * Whether the store of @child may stand on the layer of @parent: the content
- * that it names, frozen, over the same origin.  Returns NULL, or what is wrong
- * with the parent, as a part of a sentence.  Pure.  lc_chain_fits() leaves out
- * whether it is frozen, for one that will be.
- */
-const char *lc_chain_fault(const struct lc_super *child,
-			   const struct lc_super *parent);
-const char *lc_chain_fits(const struct lc_super *child,
-			  const struct lc_super *parent);
-
-/*
  * Sets a chain up over @count layers, oldest first, which lc_store_init() has
  * set up and lc_chain_fits() has passed.  Returns 0 or -ENOMEM.  No I/O.
  * lc_chain_destroy() with nobody looking up any more.

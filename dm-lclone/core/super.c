@@ -242,3 +242,31 @@ const char *lc_super_decode(const void *page, const u8 *store_uuid,
 	reserve_decode(disk->reserve_map, super->reserve_map);
 	return super_check(super);
 }
+
+const char *lc_chain_fits(const struct lc_super *child,
+			  const struct lc_super *parent)
+{
+	if (memcmp(child->parent_uuid, parent->content_uuid, LC_UUID_BYTES))
+		return "is not the layer that stands there: its content is another";
+	if (child->layers != parent->layers + 1)
+		return "stands at another place of the chain";
+	if (child->origin_kind != parent->origin_kind ||
+	    child->origin_sectors != parent->origin_sectors ||
+	    child->fingerprint_algorithm != parent->fingerprint_algorithm ||
+	    memcmp(child->fingerprint, parent->fingerprint, LC_FINGERPRINT_BYTES))
+		return "stands on another origin";
+	if (child->overlap_sectors > parent->clone_sectors)
+		return "is smaller than what is seen of it";
+	if (!memcmp(child->clone_uuid, parent->clone_uuid, LC_UUID_BYTES) &&
+	    child->head_generation <= parent->head_generation)
+		return "is of a later generation than what stands on it";
+	return NULL;
+}
+
+const char *lc_chain_fault(const struct lc_super *child,
+			   const struct lc_super *parent)
+{
+	if (parent->state != LC_STORE_FROZEN)
+		return "is not frozen";
+	return lc_chain_fits(child, parent);
+}

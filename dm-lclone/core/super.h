@@ -82,6 +82,17 @@ void lc_super_encode(const struct lc_super *super, unsigned int copy, void *page
 const char *lc_super_decode(const void *page, const u8 *store_uuid,
 			    unsigned int copy, struct lc_super *super);
 
+/*
+ * Whether the store of @child may stand on the layer of @parent: the content
+ * that it names, frozen, over the same origin.  Returns NULL, or what is wrong
+ * with the parent, as a part of a sentence.  Pure.  lc_chain_fits() leaves out
+ * whether it is frozen, for one that will be.
+ */
+const char *lc_chain_fault(const struct lc_super *child,
+			   const struct lc_super *parent);
+const char *lc_chain_fits(const struct lc_super *child,
+			  const struct lc_super *parent);
+
 static inline bool lc_uuid_is_null(const u8 *uuid)
 {
 	static const u8 null[LC_UUID_BYTES];

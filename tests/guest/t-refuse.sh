@@ -63,7 +63,9 @@ test_table_arguments() {
 	arguments "Too few arguments" "$ORIGIN $STORE"
 	arguments "number of layers is not a number" "$ORIGIN $STORE x"
 	arguments "number of layers is not a number" "$ORIGIN $STORE -1"
-	arguments "Layers are not supported" "$ORIGIN $STORE 1 $ORIGIN"
+	arguments "number of layers is not a number" "$ORIGIN $STORE 65"
+	arguments "fewer layers than" "$ORIGIN $STORE 1"
+	arguments "origin is one of the layers" "$ORIGIN $STORE 1 $ORIGIN"
 	arguments "number of features is not" "$ORIGIN $STORE 0 x"
 	arguments "number of features is not" "$ORIGIN $STORE 0 17"
 	arguments "number of features is not that" "$ORIGIN $STORE 0 0 error_if_no_space"
@@ -194,7 +196,7 @@ test_unknown_versions_and_features() {
 	refused_for "block size that is not known" 0 28 00200000
 	refused_for "incompatible feature" 0 48 01
 	patch_supers 100 01000000
-	refused "has layers" "$TABLE"
+	refused "has no whole superblock" "$TABLE"
 	restore
 	still_whole
 	# A feature that a reader need not know.

@@ -83,14 +83,6 @@ test_sizes() {
 	END
 }
 
-test_layers_are_refused_for_now() {
-	file s.img 16M
-	expect 2 lclone format s.img --origin - --size 1G --layer x
-	says 'layers are not supported yet'
-	expect 2 lclone table s.img --layer x
-	says 'layers are not supported yet'
-}
-
 test_full_output_is_an_error() {
 	store s.img 16M
 	"$LCLONE" info s.img >/dev/full 2>err && fail "wrote to a full device"

@@ -15,16 +15,18 @@ _lclone_options() {
 	case $1 in
 	template) echo '--help --quick --format --dir --backing --json' ;;
 	create)
-		echo '--help --template --store --dir --vg --store-size --size --count' \
+		echo '--help --template --from --clone-store --store --dir --vg --store-size --size --count' \
 			'--error-if-no-space --no-activate --force --json'
 		;;
 	activate) echo '--help --all --force' ;;
 	deactivate) echo '--help --all' ;;
 	list | tree | status) echo '--help --json' ;;
 	remove) echo '--help --wipe --force' ;;
-	format) echo '--help --origin --size --name --force --json' ;;
+	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
+	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
+	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
-		echo '--help --origin --command --error-if-no-space' \
+		echo '--help --origin --layer --command --error-if-no-space' \
 			'--no-discard-passdown --json'
 		;;
 	info) echo '--help --json' ;;
@@ -44,7 +46,9 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove) _lclone_clones ;;
+	activate | deactivate | status | remove | snapshot | rollback | reset)
+		_lclone_clones
+		;;
 	esac
 }
 
@@ -52,7 +56,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		format table info check dump scan'
+		snapshot rollback reset format table info check dump scan'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -73,7 +77,11 @@ _lclone() {
 			"$(vgs --noheadings -o vg_name 2>/dev/null)" -- "$word")
 		return
 		;;
-	--origin | --store | --dir | --output) return ;;	# a path, by default
+	--from)
+		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_clones)" -- "$word")
+		return
+		;;
+	--origin | --store | --clone-store | --layer | --dir | --output) return ;;	# a path, by default
 	--size | --store-size | --name | --count | --command) return ;;
 	esac
 	case $word in

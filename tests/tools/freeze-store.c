@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+/* freeze-store STORE NAME: what the kernel does to a store of which a snapshot is made. */
+#include <stdlib.h>
+#include <string.h>
+#include "store-file.h"
+
+int main(int argc, char **argv)
+{
+	struct store_file store;
+	struct lc_super super;
+	int error;
+
+	if (argc != 3 || store_open_load(argv[1], STORE_WRITE, &store))
+		return 2;
+	super = *store_super(&store);
+	super.generation++;
+	super.state = LC_STORE_FROZEN;
+	strncpy(super.snapshot_name, argv[2], LC_NAME_BYTES - 1);
+	error = store_write_supers(&store, &super);
+	store_close(&store);
+	return error ? 1 : 0;
+}

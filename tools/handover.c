@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/* From one table of a clone's device to the next. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <sys/mman.h>
+#include "clone.h"
+#include "clone-store.h"
+#include "clone-table.h"
+#include "dm.h"
+#include "handover.h"
+#include "output.h"
+#include "status-parse.h"
+
+static int check_device(const struct clone *clone, const struct dm_clone *dm)
+{
+	struct clone_status status;
+
+	if (!dm->target || strcmp(dm->target, "lclone") ||
+	    status_parse(dm->status, &status)) {
+		report_error(clone->name, "its device has another table than ours");
+		report_hint("'dmsetup table %s' shows it", dm->name);
+		return -EBUSY;
+	}
+	if (status.mode == CLONE_FAILED) {
+		report_error(clone->name, "it is in failed mode");
+		report_hint("deactivate and activate it; 'dmesg | grep lclone' tells why");
+		return -EIO;
+	}
+	if (dm->suspended || dm->inactive_table) {
+		report_error(clone->name, dm->suspended ? "it is suspended" :
+			     "somebody has loaded a table that waits to be resumed");
+		report_hint(dm->suspended ? "'dmsetup resume %s' lets it go on" :
+					    "'dmsetup clear %s' takes it away",
+			    dm->name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int handover_need_active(struct catalog *catalog, struct origins *origins,
+			 struct clone *clone, bool *activated)
+{
+	struct dm_clone dm;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	*activated = false;
+	if (error)
+		return error;
+	if (dm.active) {
+		error = check_device(clone, &dm);
+	} else {
+		error = clone_activate(catalog, clone, origins, false);
+		*activated = !error;
+	}
+	dm_clone_done(&dm);
+	return error;
+}
+
+int handover_load(const struct catalog *catalog, struct origins *origins,
+		  const struct clone *clone, bool follows,
+		  struct handover *handover)
+{
+	struct clone_status status;
+	struct clone_table table;
+	struct dm_clone dm;
+	char *device;
+	bool made;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (!error && !dm.active)
+		error = -ENXIO;
+	if (!error)
+		error = clone_store_attach(clone, &device, &made);
+	if (error) {
+		dm_clone_done(&dm);
+		return error;
+	}
+	error = clone_table(catalog, clone, device, origins, follows, &table);
+	if (!error)
+		error = dm_clone_load(dm.name, table.sectors, table.params);
+	if (!error) {
+		handover->name = must_strdup(dm.name);
+		memcpy(handover->uuid, clone->uuid, LC_UUID_BYTES);
+		handover->waiting = !status_parse(dm.status, &status) &&
+				    (status.waiting || status.space == SPACE_FULL);
+	}
+	free(table.params);
+	free(device);
+	dm_clone_done(&dm);
+	return error;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
+}
+
+static int suspend_all(struct handover *const *all, size_t count)
+{
+	int error = 0;
+	size_t i;
+
+	for (i = 0; i < count && !error; i++) {
+		error = dm_clone_suspend(all[i]->name, all[i]->waiting);
+		all[i]->suspended = !error;
+	}
+	return error;
+}
+
+static int resume_all(struct handover *const *all, size_t count)
+{
+	int error = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (dm_clone_resume(all[i]->name))
+			error = -EUCLEAN;
+		else
+			all[i]->suspended = false;
+	}
+	return error;
+}
+
+/* The target goes on in failed mode when it cannot follow. */
+static int check_mode(const struct handover *handover)
+{
+	struct clone_status status;
+	struct dm_clone dm;
+	int error = 0;
+
+	if (dm_clone_find(handover->uuid, &dm))
+		return 0;
+	if (dm.active && !status_parse(dm.status, &status) &&
+	    status.mode == CLONE_FAILED) {
+		report_error(handover->name, "the kernel could not give it its new store, and it is in failed mode: it can be read, not written");
+		report_hint("'dmesg | grep lclone' tells why; then deactivate and activate it, which loses nothing that was flushed");
+		error = -EUCLEAN;
+	}
+	dm_clone_done(&dm);
+	return error;
+}
+
+int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
+{
+	u64 begin;
+	int error;
+	size_t i;
+
+	/* Our own pages may lie on a clone that is suspended. */
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	dm_batch_begin();
+	begin = now_ns();
+	error = suspend_all(all, count);
+	if (!error) {
+		error = resume_all(all, count);
+		*pause_ns = now_ns() - begin;
+	}
+	dm_batch_end();
+	munlockall();
+	for (i = 0; i < count && !error; i++)
+		error = check_mode(all[i]);
+	return error;
+}
+
+void handover_undo(struct handover *handover)
+{
+	if (!handover->name)
+		return;
+	dm_clone_clear(handover->name);
+	if (handover->suspended)
+		dm_clone_resume(handover->name);
+	handover->suspended = false;
+}
+
+void handover_done(struct handover *handover)
+{
+	free(handover->name);
+	handover->name = NULL;
+}
+
+int handover_reset(const struct clone *clone)
+{
+	struct dm_clone dm;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (error)
+		return error;
+	if (dm.active && dm.inactive_table)
+		dm_clone_clear(dm.name);
+	if (dm.active && dm.suspended)
+		error = dm_clone_resume(dm.name);
+	dm_clone_done(&dm);
+	return error;
+}

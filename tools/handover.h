@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From one table of a clone's device to the next, with its I/O held as shortly
+ * as can be.  Functions that return int return 0 or a negative errno, and have
+ * reported what went wrong.
+ */
+#ifndef LCLONE_HANDOVER_H
+#define LCLONE_HANDOVER_H
+
+#include "catalog.h"
+#include "origin.h"
+
+struct handover {
+	char *name;			/* of the device; NULL: nothing was loaded */
+	u8 uuid[LC_UUID_BYTES];		/* of the clone */
+	bool waiting;			/* writes wait for space: do not flush */
+	bool suspended;
+};
+
+/* Activates @clone if it is not; @activated tells.  -EBUSY: not fit for a change. */
+int handover_need_active(struct catalog *catalog, struct origins *origins,
+			 struct clone *clone, bool *activated);
+
+/*
+ * Loads the table that @clone, as the catalog has it, is to get.  With @follows
+ * its newest layer is the store that is live now.
+ */
+int handover_load(const struct catalog *catalog, struct origins *origins,
+		  const struct clone *clone, bool follows,
+		  struct handover *handover);
+
+/*
+ * Suspends all, then resumes all.  -EUCLEAN: some have the new table, or are in
+ * failed mode; with any other error all are as they were, but suspended.
+ */
+int handover_run(struct handover *const *all, size_t count, u64 *pause_ns);
+
+/* Takes the new table out, and resumes what is suspended. */
+void handover_undo(struct handover *handover);
+void handover_done(struct handover *handover);
+
+/* Undoes what an earlier run of the tool left of one. */
+int handover_reset(const struct clone *clone);
+
+#endif
