@@ -250,6 +250,9 @@ static int open_empty(struct lclone *lc, bool read_only)
 	super->overlap_sectors = super->clone_sectors;
 	super->root = (struct lc_ref) { .state = LC_REF_NONE };
 	super->page_blocks = 0;
+	/* A later table is compared with it. */
+	if (lc->store_dev)
+		lc_layout_new(bdev_nr_sectors(lc->store_dev->bdev), &super->layout);
 	error = lc_store_init(core, &lclone_ops, lc->store, super, read_only);
 	if (!error)
 		error = lc_map_open(core);
@@ -322,6 +325,9 @@ static int bring_up(struct lclone *lc, bool moved)
 	struct lclone_store *store = lc->store;
 	struct lclone_store *old = lclone_layers_unfrozen(lc);
 
+	/* A view is what its layers are, and they do not change. */
+	if (store->state == LCLONE_PARKED && !lc->store_dev)
+		return 0;
 	if (store->state == LCLONE_PARKED)
 		return old ? -EBUSY : take_over(lc, moved);
 	if (old)

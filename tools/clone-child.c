@@ -52,8 +52,9 @@ static char *directory_of(const struct clone *clone,
 }
 
 /* No clone has an '@' in its name, nor a volume of theirs the ".g" and a number. */
-static int choose_place(const struct clone *clone, const struct store_place *place,
-			u64 generation, struct clone *child)
+static int choose_place(const struct catalog *catalog, const struct clone *clone,
+			const struct store_place *place, u64 generation,
+			struct clone *child)
 {
 	unsigned long long number = generation;
 	char *directory;
@@ -85,8 +86,10 @@ static int choose_place(const struct clone *clone, const struct store_place *pla
 			report_hint("give an empty device with --store DEV, or --dir DIR or --vg VG");
 			return -EINVAL;
 		}
-		child->store_path = origin_stable_path(place->place);
-		return 0;
+		error = clone_device_check(catalog, place->place);
+		if (!error)
+			child->store_path = origin_stable_path(place->place);
+		return error;
 	}
 }
 
@@ -153,7 +156,7 @@ int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 	child->name = copy_text(clone->name);
 	child->template_name = copy_text(clone->template_name);
 	child->store_path = NULL;
-	error = choose_place(clone, request->place, generation, child);
+	error = choose_place(catalog, clone, request->place, generation, child);
 	if (!error)
 		error = clone_store_make(child, bytes_of(request->place,
 							 request->head, child));

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "clone.h"
 #include "clone-store.h"
 #include "dm.h"
@@ -25,46 +24,6 @@ static int check_name(const struct catalog *catalog, const char *name)
 		report_error(name, "there is a device /dev/mapper/%s", name);
 		report_hint("choose another name");
 		return -EEXIST;
-	}
-	return 0;
-}
-
-static bool same_device(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	return !stat(a, &sa) && !stat(b, &sb) && S_ISBLK(sa.st_mode) &&
-	       S_ISBLK(sb.st_mode) && sa.st_rdev == sb.st_rdev;
-}
-
-/* Not even --force takes the store of a clone that we know. */
-static int check_device(const struct catalog *catalog, const char *device)
-{
-	struct stat st;
-	size_t i;
-
-	if (!stat(device, &st) && !S_ISBLK(st.st_mode)) {
-		report_error(device, "is not a block device");
-		report_hint("--dir DIR puts the store into a file");
-		return -ENOTBLK;
-	}
-	for (i = 0; i < catalog->clone_count; i++) {
-		const struct clone *other = &catalog->clones[i];
-
-		if (!same_device(device, other->store_path))
-			continue;
-		report_error(device, "is the store of clone %s", other->name);
-		report_hint("choose another device, or remove that clone with 'lclone remove %s'",
-			    other->name);
-		return -EBUSY;
-	}
-	for (i = 0; i < catalog->template_count; i++) {
-		if (!same_device(device, catalog->templates[i].path))
-			continue;
-		report_error(device, "is the origin of template %s",
-			     catalog->templates[i].name);
-		report_hint("choose another device");
-		return -EBUSY;
 	}
 	return 0;
 }
@@ -243,7 +202,7 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 
 	error = check_name(catalog, request->name);
 	if (!error && request->kind == STORE_KIND_DEVICE)
-		error = check_device(catalog, request->place);
+		error = clone_device_check(catalog, request->place);
 	if (!error)
 		error = request->from ?
 			look_at_layer(request->from, &base.layer) :

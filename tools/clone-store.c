@@ -213,3 +213,49 @@ int clone_store_open(const struct clone *clone, const char *path,
 		store_close(store);
 	return error;
 }
+
+static bool same_device(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return !stat(a, &sa) && !stat(b, &sb) && S_ISBLK(sa.st_mode) &&
+	       S_ISBLK(sb.st_mode) && sa.st_rdev == sb.st_rdev;
+}
+
+int clone_device_check(const struct catalog *catalog, const char *device)
+{
+	struct stat st;
+	size_t i;
+
+	if (!stat(device, &st) && !S_ISBLK(st.st_mode)) {
+		report_error(device, "is not a block device");
+		report_hint("--dir DIR puts the store into a file");
+		return -ENOTBLK;
+	}
+	for (i = 0; i < catalog->clone_count; i++) {
+		const struct clone *other = &catalog->clones[i];
+
+		if (!same_device(device, other->store_path))
+			continue;
+		report_error(device, "is the store of clone %s", other->name);
+		report_hint("choose another device, or remove that clone with 'lclone remove %s'",
+			    other->name);
+		return -EBUSY;
+	}
+	for (i = 0; i < catalog->layer_count; i++) {
+		if (!same_device(device, catalog->layers[i].store_path))
+			continue;
+		report_error(device, "is a layer that clones stand on");
+		report_hint("choose another device");
+		return -EBUSY;
+	}
+	for (i = 0; i < catalog->template_count; i++) {
+		if (!same_device(device, catalog->templates[i].path))
+			continue;
+		report_error(device, "is the origin of template %s",
+			     catalog->templates[i].name);
+		report_hint("choose another device");
+		return -EBUSY;
+	}
+	return 0;
+}

@@ -38,6 +38,12 @@ int clone_store_detach(const struct clone *clone);
 /* Has a logical volume appear; nothing to do for other kinds. */
 int clone_store_up(const struct clone *clone);
 
+/*
+ * Whether a device may become a store: not even --force takes the store of a
+ * clone that we know, a layer or an origin.
+ */
+int clone_device_check(const struct catalog *catalog, const char *device);
+
 /* Whether what the catalog names is there.  Reports nothing. */
 bool clone_store_exists(const struct clone *clone);
 

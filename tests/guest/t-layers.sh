@@ -10,19 +10,20 @@ layers_up() {
 	LAYERS=() SUMS=()
 }
 
-# layer_options: --layer for each, as format takes them.
+# layer_options: sets OPTIONS, --layer for each, as format takes them.
 layer_options() {
 	local layer
+	OPTIONS=()
 	for layer in "${LAYERS[@]}"; do
-		echo --layer "$layer"
+		OPTIONS+=(--layer "$layer")
 	done
 }
 
 # child_make [STORE_SIZE]: sets STORE, a new one above LAYERS, and TABLE.
 child_make() {
 	store_make "${1:-16M}"
-	# shellcheck disable=SC2046
-	clone_format "$ORIGIN" "$STORE" $(layer_options)
+	layer_options
+	clone_format "$ORIGIN" "$STORE" "${OPTIONS[@]}"
 	TABLE="0 $CLONE_SECTORS lclone $ORIGIN $STORE ${#LAYERS[@]} ${LAYERS[*]}"
 }
 
@@ -78,7 +79,8 @@ test_chain_of_64() {
 		snap
 	done
 	both same
-	expect_fail lclone format "$(make_loop 16M)" --origin "$ORIGIN" $(layer_options) --layer "$STORE"
+	layer_options
+	expect_fail lclone format "$(make_loop 16M)" --origin "$ORIGIN" "${OPTIONS[@]}" --layer "$STORE"
 	[[ $ERR == *"the most"* ]] || fail "format said: $ERR"
 	clone_again
 	both same write 100K 1M write 4M+512 300K discard 5M+4K 700K same
@@ -126,8 +128,8 @@ test_clones_share_layers() {
 	cp "$MODEL" "$MODEL.other"
 	on_exit rm -f "$MODEL.other"
 	other=$(make_loop 16M)
-	# shellcheck disable=SC2046
-	clone_format "$ORIGIN" "$other" $(layer_options)
+	layer_options
+	clone_format "$ORIGIN" "$other" "${OPTIONS[@]}"
 	make_dm other "0 $CLONE_SECTORS lclone $ORIGIN $other 2 ${LAYERS[*]}" >/dev/null
 	both write 0 1M same
 	file=$MODEL
@@ -172,7 +174,8 @@ test_p8_chains_that_do_not_fit() {
 	refused "do not fit together" "$t $ORIGIN $head 2 $b $a"
 	refused "more layers than the table names" "$t $ORIGIN $head 1 $b"
 	refused "more layers than the table names" "$t $ORIGIN $head 0"
-	refused "do not fit together|fewer layers" "$t $ORIGIN $b 2 $a $b" --readonly
+	refused "one of its own layers" "$t $ORIGIN $b 2 $a $b" --readonly
+	refused "fewer layers than the table names" "$t $ORIGIN $b 2 $a $stranger" --readonly
 	refused "named twice" "$t $ORIGIN $head 2 $a $a"
 	refused "one of its own layers" "$t $ORIGIN $head 2 $a $head"
 	refused "origin is one of the layers" "$t $ORIGIN $head 2 $ORIGIN $b"
@@ -225,7 +228,7 @@ test_snapshots_under_load() {
 		--output=/run/fio.out &
 	fio=$!
 	while [ -d "/proc/$fio" ] && [ "$n" -lt 12 ]; do
-		snap $([ $((n % 2)) -eq 0 ] || echo --noflush)
+		if ((n % 2)); then snap; else snap --noflush; fi
 		n=$((n + 1))
 	done
 	echo "$n snapshots"
@@ -248,8 +251,8 @@ test_snapshot_fails_in_the_middle() {
 	old=$STORE
 	LAYERS=("$old")
 	STORE=$(make_loop 16M)
-	# shellcheck disable=SC2046
-	clone_format "$ORIGIN" "$STORE" $(layer_options)
+	layer_options
+	clone_format "$ORIGIN" "$STORE" "${OPTIONS[@]}"
 	dmsetup load clone --table "0 $CLONE_SECTORS lclone $ORIGIN $STORE 1 $old"
 	dmsetup suspend clone
 	below_fails 1 1

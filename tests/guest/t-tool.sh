@@ -5,64 +5,8 @@ TEST_TIMEOUT=300
 # The tool on real devices: templates, clones in files, on devices and on logical volumes, the
 # catalog, and what is refused.
 
-# tool_state: a catalog of this test's own.
-tool_state() {
-	LCLONE_STATE_DIR=$(mktemp -d /run/lclone.XXXXXX)
-	export LCLONE_STATE_DIR
-	on_exit rm -rf "$LCLONE_STATE_DIR"
-	on_exit remove_all
-}
-
-# Removes all clones and templates. Registered again with each device that they may stand on.
-remove_all() {
-	lclone list --json | jq -r '.clones[].name' | xargs -r lclone remove --force
-	lclone template list --json | jq -r '.templates[].name' | xargs -rn1 lclone template remove
-}
-
-# tool_dir SIZE: an ext4 filesystem for stores and images; sets DIR.
-tool_dir() {
-	local dev
-	dev=$(make_loop "$1")
-	mkfs.ext4 -q -E lazy_itable_init=1 "$dev"
-	DIR=$(mktemp -d /run/stores.XXXXXX)
-	on_exit rmdir "$DIR"
-	mount "$dev" "$DIR"
-	on_exit umount "$DIR"
-	on_exit remove_all
-}
-
-# tool_image SIZE: an image with random content in DIR; sets IMAGE.
-tool_image() {
-	IMAGE=$DIR/gold.img
-	dd if=/dev/urandom of="$IMAGE" bs="$1" count=1 iflag=fullblock status=none
-}
-
-# tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.
-tool_up() {
-	tool_state
-	tool_dir "${1:-300M}"
-	tool_image 16M
-	lclone template add gold "$IMAGE"
-}
-
-# write_at DEV MEGABYTE: one MiB of random data.
-write_at() {
-	dd if=/dev/urandom of="$1" bs=1M seek="$2" count=1 oflag=direct conv=fsync,notrunc status=none
-}
-
-# status_of NAME JQ_FILTER
-status_of() {
-	lclone status "$1" --json | jq -r "$2"
-}
-
-# loops_over FILE: how many loop devices stand on it.
-loops_over() {
-	losetup --noheadings --list --output BACK-FILE | grep -cxF -- "$1" || true
-}
-
-expect_said() {
-	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
-}
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
 
 test_template_of_a_device() {
 	local dev sum

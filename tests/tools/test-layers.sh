@@ -26,10 +26,10 @@ test_what_is_not_frozen_is_followed() {
 	expect 0 lclone info "$s" --json
 	json '.layers == 2 and .head_generation == 3 and .name == "vm1" and .size_bytes == 9437184'
 	json '.overlap_bytes == 9437184 and .state == "writable"'
-	jq -r '.uuid, .parent_uuid, .origin.fingerprint' out >head
+	jq -r '.uuid, .parent_uuid, .origin.fingerprint' out >parent
 	expect 0 lclone info "$l2" --json
 	json '.layers == 1 and .state == "frozen" and .snapshot == "two"'
-	jq -r '.uuid, .content_uuid, .origin.fingerprint' out | diff - head || fail "not the parent"
+	jq -r '.uuid, .content_uuid, .origin.fingerprint' out | diff - parent || fail "not the parent"
 	expect 0 lclone info "$l2"
 	prints '^snapshot +two$'
 }

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034
+# In the guest: what tests of the tool's names share. A test file sources it.
+
+# tool_state: a catalog of this test's own.
+tool_state() {
+	LCLONE_STATE_DIR=$(mktemp -d /run/lclone.XXXXXX)
+	export LCLONE_STATE_DIR
+	on_exit rm -rf "$LCLONE_STATE_DIR"
+	on_exit remove_all
+}
+
+# Removes all clones and templates. Registered again with each device that they may stand on.
+# A clone on which others stand goes when they have gone.
+remove_all() {
+	local left=64 names
+	while [ "$left" -gt 0 ]; do
+		names=$(lclone list --json | jq -r '.clones[].name')
+		[ -n "$names" ] || break
+		xargs lclone remove --force <<<"$names" || left=$((left - 1))
+	done
+	lclone template list --json | jq -r '.templates[].name' | xargs -rn1 lclone template remove
+}
+
+# tool_dir SIZE: an ext4 filesystem for stores and images; sets DIR.
+tool_dir() {
+	local dev
+	dev=$(make_loop "$1")
+	mkfs.ext4 -q -E lazy_itable_init=1 "$dev"
+	DIR=$(mktemp -d /run/stores.XXXXXX)
+	on_exit rmdir "$DIR"
+	mount "$dev" "$DIR"
+	on_exit umount "$DIR"
+	on_exit remove_all
+}
+
+# tool_image SIZE: an image with random content in DIR; sets IMAGE.
+tool_image() {
+	IMAGE=$DIR/gold.img
+	dd if=/dev/urandom of="$IMAGE" bs="$1" count=1 iflag=fullblock status=none
+}
+
+# tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.
+tool_up() {
+	tool_state
+	tool_dir "${1:-300M}"
+	tool_image 16M
+	lclone template add gold "$IMAGE"
+}
+
+# write_at DEV MEGABYTE: one MiB of random data.
+write_at() {
+	dd if=/dev/urandom of="$1" bs=1M seek="$2" count=1 oflag=direct conv=fsync,notrunc status=none
+}
+
+# status_of NAME JQ_FILTER
+status_of() {
+	lclone status "$1" --json | jq -r "$2"
+}
+
+# loops_over FILE: how many loop devices stand on it.
+loops_over() {
+	losetup --noheadings --list --output BACK-FILE | grep -cxF -- "$1" || true
+}
+
+expect_said() {
+	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
+}

@@ -1,0 +1,230 @@
+# shellcheck shell=bash
+# Snapshots and the ways back, by the tool.
+TEST_TIMEOUT=400
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+
+# sum NAME: of the content of a clone.
+sum() {
+	sha256_of "/dev/mapper/$1"
+}
+
+# layer_file NAME SNAP: where a snapshot lies.
+layer_file() {
+	lclone status "$1" --json | jq -r --arg s "$2" '.layers[] | select(.snapshot == $s).path'
+}
+
+# layers_of NAME: the names of its snapshots, oldest first.
+layers_of() {
+	lclone status "$1" --json | jq -r '[.layers[] | .snapshot // "-"] | join(" ")'
+}
+
+test_snapshot_rollback_reset() {
+	local gold one two file kept
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	gold=$(sum vm)
+	write_at /dev/mapper/vm 1
+	one=$(sum vm)
+	lclone snapshot vm one | grep -E 'snapshot one; I/O was held for [0-9.]+ ms'
+	write_at /dev/mapper/vm 2
+	two=$(sum vm)
+	lclone snapshot vm two --json | jq -e '.snapshot == "two" and .pause_us > 0 and (.clones | length) == 1'
+	write_at /dev/mapper/vm 3
+	assert_eq "$(layers_of vm)" "one two" layers
+	file=$(layer_file vm one)
+	kept=$(sha256sum "$file" "$(layer_file vm two)")
+	expect_fail lclone snapshot vm two
+	expect_said "has a snapshot two already"
+	exec {held}</dev/mapper/vm
+	expect_fail lclone rollback vm
+	expect_said "it is open"
+	exec {held}<&-
+	lclone rollback vm
+	assert_eq "$(sum vm)" "$two" "content after rollback"
+	write_at /dev/mapper/vm 4
+	expect_fail lclone remove vm@one
+	expect_said "vm@two needs it"
+	lclone rollback vm one
+	assert_eq "$(sum vm)" "$one" "content after rollback to the first"
+	lclone deactivate vm
+	lclone activate vm
+	assert_eq "$(sum vm)" "$one" "content after activation"
+	assert_eq "$(sha256sum "$file" "${file%/*}"/vm@2.lclone)" "$kept" "P3: the layers"
+	lclone rollback vm two
+	assert_eq "$(sum vm)" "$two" "content of the later one"
+	lclone reset vm
+	assert_eq "$(sum vm)" "$gold" "content after reset"
+	expect_fail lclone rollback vm
+	expect_said "stands on no snapshot"
+	lclone remove vm@two
+	lclone remove vm@one
+	[ ! -e "$file" ] || fail "the store of a snapshot stayed"
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+	assert_eq "$(losetup -n -l -O BACK-FILE | grep -c "$DIR")" 0 "loops left"
+}
+
+test_clone_of_a_running_clone() {
+	local sum one
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone snapshot vm one
+	one=$(sum vm)
+	write_at /dev/mapper/vm 2
+	sum=$(sum vm)
+	lclone create now --from vm
+	lclone create past --from vm@one --size 20M
+	assert_eq "$(sum now)" "$sum" "the clone as it was"
+	assert_eq "$(dd if=/dev/mapper/past bs=1M count=16 iflag=direct status=none | sha256sum | cut -d' ' -f1)" "$one" \
+		"the clone of the snapshot"
+	write_at /dev/mapper/vm 3
+	write_at /dev/mapper/now 4
+	write_at /dev/mapper/past 17
+	assert_eq "$(layers_of vm)" "one -" layers
+	assert_eq "$(layers_of now)" "one -" layers
+	assert_eq "$(layers_of past)" "one" layers
+	lclone tree
+	lclone tree | grep -q 'from vm@one'
+	expect_fail lclone remove vm
+	expect_said "stands on what it has frozen"
+	expect_said past
+	sum=$(sum vm)$(sum now)$(sum past)
+	lclone deactivate --all
+	assert_eq "$(losetup -n -l -O BACK-FILE | grep -c "$DIR")" 0 "loops of inactive clones"
+	# The catalog is only a cache.
+	jq 'del(.templates)' "$LCLONE_STATE_DIR/catalog.json" >/dev/null
+	rm "$LCLONE_STATE_DIR/catalog.json"
+	lclone scan "$DIR" >/dev/null
+	lclone activate --all
+	assert_eq "$(sum vm)$(sum now)$(sum past)" "$sum" "content after a scan"
+	assert_eq "$(layers_of now)" "one -" "layers after a scan"
+	lclone remove past now
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
+# Two disks of a guest that writes the one, then the other: the snapshot never has more of the
+# second than of the first.
+test_p7_two_clones_at_one_point_in_time() {
+	local n a b
+	tool_up
+	lclone create root --template gold --dir "$DIR"
+	lclone create data --template gold --dir "$DIR"
+	: >/run/go
+	(
+		n=0
+		while [ -e /run/go ]; do
+			n=$((n + 1))
+			printf '%04095d\n' $n | dd of=/dev/mapper/root bs=4K oflag=direct iflag=fullblock conv=notrunc status=none
+			printf '%04095d\n' $n | dd of=/dev/mapper/data bs=4K oflag=direct iflag=fullblock conv=notrunc status=none
+		done
+	) &
+	on_exit rm -f /run/go
+	for n in 1 2 3 4 5; do
+		lclone snapshot root data "s$n"
+	done
+	rm /run/go
+	wait
+	for n in 1 2 3 4 5; do
+		lclone create "r$n" --from "root@s$n"
+		lclone create "d$n" --from "data@s$n"
+		a=$(head -c 4095 "/dev/mapper/r$n" | tr -cd 0-9 | sed 's/^0*//')
+		b=$(head -c 4095 "/dev/mapper/d$n" | tr -cd 0-9 | sed 's/^0*//')
+		echo "snapshot $n: $a and $b"
+		[ "${#a}" -gt 8 ] || [ "$((${a:-0} - ${b:-0}))" -eq 0 ] || [ "$((${a:-0} - ${b:-0}))" -eq 1 ] ||
+			fail "the first disk has $a, the second $b"
+	done
+}
+
+# A filesystem in use through snapshots; each is whole, and the last state too.
+test_snapshots_of_a_filesystem_in_use() {
+	local mnt fio n
+	tool_state
+	tool_dir 600M
+	IMAGE=$DIR/fs.img
+	truncate -s 64M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	lclone template add fs "$IMAGE"
+	lclone create vm --template fs --dir "$DIR"
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount -o discard /dev/mapper/vm "$mnt"
+	fio --name=load --directory="$mnt" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	fio=$!
+	for n in 1 2 3 4 5 6; do
+		[ -d "/proc/$fio" ] || break
+		lclone snapshot vm "s$n"
+	done
+	wait "$fio" || fail "$(</run/fio.out)"
+	umount "$mnt"
+	e2fsck -fn /dev/mapper/vm
+	for n in 1 3; do
+		lclone create "t$n" --from "vm@s$n"
+		e2fsck -fp "/dev/mapper/t$n" || [ $? -eq 1 ] || fail "snapshot $n is damaged"
+		mount "/dev/mapper/t$n" "$mnt"
+		umount "$mnt"
+	done
+}
+
+# What a loss of power leaves between the steps: the old store is not frozen yet.
+test_a_snapshot_cut_short_is_undone() {
+	local sum
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	sum=$(sum vm)
+	lclone deactivate vm
+	cp --sparse=always "$DIR/vm.lclone" "$DIR/kept"
+	lclone snapshot vm one
+	cp "$DIR/kept" "$DIR/vm.lclone"
+	lclone activate vm 2>/run/said
+	grep "has been undone" /run/said
+	assert_eq "$(sum vm)" "$sum" content
+	assert_eq "$(layers_of vm)" "" layers
+	[ ! -e "$DIR/vm@2.lclone" ] || fail "the new store stayed"
+	lclone snapshot vm one
+	assert_eq "$(layers_of vm)" one layers
+	assert_eq "$(sum vm)" "$sum" content
+}
+
+test_a_set_cut_short_is_finished() {
+	local sum
+	tool_up
+	lclone create a --template gold --dir "$DIR"
+	lclone create b --template gold --dir "$DIR"
+	write_at /dev/mapper/b 1
+	sum=$(sum b)
+	lclone deactivate a b
+	cp --sparse=always "$DIR/b.lclone" "$DIR/kept"
+	lclone snapshot a b one
+	cp "$DIR/kept" "$DIR/b.lclone"
+	lclone activate a b 2>/run/said
+	grep "b: .*has been finished" /run/said
+	assert_eq "$(sum b)" "$sum" content
+	assert_eq "$(layers_of b)" one layers
+	assert_eq "$(lclone info "$DIR/b.lclone" --json | jq -r '[.state, .snapshot] | join(" ")')" "frozen one" state
+}
+
+test_snapshot_needs_a_place() {
+	local dev next
+	tool_up
+	dev=$(make_loop 32M)
+	next=$(make_loop 32M)
+	on_exit remove_all
+	lclone create vm --template gold --store "$dev"
+	expect_fail lclone snapshot vm one
+	expect_said "has to be given"
+	expect_fail lclone snapshot vm one --store "$dev" --force
+	expect_said "is the store of clone vm"
+	lclone snapshot vm one --store "$next"
+	expect_fail lclone snapshot vm two --store "$dev" --force
+	expect_said "is a layer"
+	lclone snapshot vm two --dir "$DIR"
+	assert_eq "$(layers_of vm)" "one two" layers
+	lclone remove vm
+	assert_eq "$(blkid -p "$dev")$(blkid -p "$next")" "" "signatures left"
+}
