@@ -9,6 +9,7 @@
 #include "dm.h"
 #include "handover.h"
 #include "output.h"
+#include "status-parse.h"
 #include "snapshot.h"
 
 static bool is_of(const struct clone *layer, const struct clone *clone)
@@ -89,25 +90,106 @@ static int change_over(struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
+/* What the clone had before is not needed any more. */
+static int drop_replaced(struct catalog *catalog, struct clone *old)
+{
+	int error;
+
+	clone_store_detach(old);
+	error = clone_store_exists(old) ? clone_store_unmake(old) : 0;
+	catalog_drop_layer(catalog, old);
+	return error ? error : catalog_save(catalog);
+}
+
+/*
+ * The old store stays in the catalog, as a layer without a name on which nothing
+ * stands, until it has been removed: so a crash does not leave it behind.
+ */
 static int swap(struct catalog *catalog, struct origins *origins,
 		struct clone *clone, struct clone *child, bool active,
 		u64 *pause_ns)
 {
-	struct clone old = *clone;
+	struct clone old, *replaced;
 	int error;
 
+	clone_copy(clone, &old);
+	*old.name = '\0';
+	clone_release(clone);
 	*clone = *child;
+	replaced = catalog_add_layer(catalog, &old);
 	error = change_over(catalog, origins, clone, active, pause_ns);
-	if (!error) {
-		clone_store_detach(&old);
-		clone_store_unmake(&old);
-		clone_release(&old);
-	} else if (error != -EUCLEAN) {
-		*clone = old;
-		catalog_save(catalog);
-		clone_child_unmake(child);
-		clone_release(child);
+	if (!error)
+		return drop_replaced(catalog, replaced);
+	if (error == -EUCLEAN)
+		return error;
+	clone_copy(replaced, &old);
+	free(old.name);
+	old.name = must_strdup(clone->name);
+	catalog_drop_layer(catalog, replaced);
+	clone_copy(clone, child);
+	clone_release(clone);
+	*clone = old;
+	catalog_save(catalog);
+	clone_child_unmake(child);
+	clone_release(child);
+	return error;
+}
+
+static bool live_store_is(const struct clone *clone, const u8 *store_uuid)
+{
+	struct clone_status status;
+	struct dm_clone dm;
+	bool is = false;
+
+	if (dm_clone_find(clone->uuid, &dm))
+		return false;
+	if (dm.active && !status_parse(dm.status, &status))
+		is = !memcmp(status.store_uuid, store_uuid, LC_UUID_BYTES);
+	dm_clone_done(&dm);
+	return is;
+}
+
+/* A store that was to be replaced: a layer that is none. */
+static struct clone *find_replaced(const struct catalog *catalog,
+				   const struct clone *clone)
+{
+	struct lc_super super;
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++) {
+		struct clone *layer = &catalog->layers[i];
+		char *names;
+
+		if (!is_of(layer, clone) || *layer->name)
+			continue;
+		names = catalog_dependents(catalog, layer, NULL);
+		free(names);
+		if (!names && (!clone_store_exists(layer) ||
+			       (!read_super(layer, &super) &&
+				super.state == LC_STORE_WRITABLE)))
+			return layer;
 	}
+	return NULL;
+}
+
+int snapshot_finish_return(struct catalog *catalog, struct origins *origins,
+			   struct clone *clone)
+{
+	struct clone *old = find_replaced(catalog, clone);
+	u64 pause_ns;
+	int error = 0;
+
+	if (!old)
+		return 0;
+	if (live_store_is(clone, old->store_uuid)) {
+		error = handover_reset(clone);
+		if (!error)
+			error = change_over(catalog, origins, clone, true, &pause_ns);
+	}
+	if (!error)
+		error = drop_replaced(catalog, old);
+	if (!error)
+		report_warning(clone->name, "its way back to what it was, which was cut short, has been finished");
 	return error;
 }
 

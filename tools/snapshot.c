@@ -267,8 +267,8 @@ static int take_back(struct catalog *catalog, struct clone *clone)
 	return error;
 }
 
-int snapshot_settle(struct catalog *catalog, struct origins *origins,
-		    struct clone *clone)
+static int settle_snapshot(struct catalog *catalog, struct origins *origins,
+			   struct clone *clone)
 {
 	struct clone *parent = catalog_parent(catalog, clone);
 	struct lc_super super, below;
@@ -297,4 +297,12 @@ int snapshot_settle(struct catalog *catalog, struct origins *origins,
 		return error;
 	return set_begun(catalog, clone, super.snapshot_set) ?
 	       finish(catalog, origins, clone, &below) : take_back(catalog, clone);
+}
+
+int snapshot_settle(struct catalog *catalog, struct origins *origins,
+		    struct clone *clone)
+{
+	int error = settle_snapshot(catalog, origins, clone);
+
+	return error ? error : snapshot_finish_return(catalog, origins, clone);
 }

@@ -6,7 +6,8 @@
 # up_KIND prints the path of a device without any drift; down_KIND takes it away.
 
 ORIGIN_SIZE=256M STORE_SIZE=320M POOL_META_SIZE=8M
-KINDS=(linear lclone snapshot4 snapshot64 thin qcow2)
+KINDS=(linear lclone layers1 layers32 snapshot4 snapshot64 thin qcow2)
+LAYER_SIZE=48M DRIFT_IOS=6400
 
 # All pages of all devices are there before anything is measured: a null_blk takes memory for a page
 # at its first write, which would be counted as the cost of whoever wrote first.
@@ -49,6 +50,33 @@ up_lclone() {
 }
 down_lclone() { dm_down bench; }
 
+# up_layers N: a clone above N layers, which share a drift of DRIFT_IOS random blocks. Its map and the
+# index over its layers are in memory.
+up_layers() {
+	local n options=() layers=() store
+	for n in $(seq 0 "$1"); do
+		store=$STORE
+		[ "$n" -eq "$1" ] || store=$(make_null_blk "$LAYER_SIZE")
+		lclone format "$store" --origin "$ORIGIN" "${options[@]}" --force >/dev/null
+		dmsetup "$([ "$n" -eq 0 ] && echo create || echo load)" bench \
+			--table "0 $(sectors "$ORIGIN") lclone $ORIGIN $store $n ${layers[*]}" >&2
+		dmsetup suspend bench && dmsetup resume bench
+		options+=(--layer "$store") layers+=("$store")
+		[ "$n" -eq "$1" ] || drift /dev/mapper/bench "$((DRIFT_IOS / $1))" "$n"
+	done
+	dd if=/dev/mapper/bench of=/dev/null bs=1M iflag=direct status=none
+	echo /dev/mapper/bench
+}
+# drift DEV IOS SEED
+drift() {
+	fio --name=drift --filename="$1" --rw=randwrite --bs=4K --direct=1 --io_size="$(($2 * 4096))" \
+		--size="$ORIGIN_SIZE" --randseed="$3" --output=/dev/null
+}
+up_layers1() { up_layers 1; }
+up_layers32() { up_layers 32; }
+down_layers1() { dm_down bench; }
+down_layers32() { dm_down bench; }
+
 # up_snapshot SECTORS_PER_CHUNK
 up_snapshot() {
 	wipe "$STORE"
@@ -85,7 +113,7 @@ down_qcow2() {
 }
 no_qemu_nbd() { ! pgrep -x qemu-nbd >/dev/null; }
 
-# What lies below all of them, as /sys/block names it.
+# What lies below all of them but layers, as /sys/block names it.
 disks_below() {
 	basename -a "$ORIGIN" "$STORE" "$POOL_META"
 }

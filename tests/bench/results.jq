@@ -42,4 +42,8 @@ def check:
 	results: ($all | map(. + (
 		if $linear[.job] then { ratio: (.ios_per_second / $linear[.job]) } else {} end)))
 } |
-.checks = [.results[] | select(.kind == "lclone" and .ratio) | check]
+(.results | map(select(.job == "read-layers") | { (.kind): .ios_per_second }) | add // {}) as $layers |
+.checks = [.results[] | select(.kind == "lclone" and .ratio) | check] +
+	(if $layers.layers1 and $layers.layers32 then
+		[at_least("4K random read through 32 layers, ratio to one"; 0.97; $layers.layers32 / $layers.layers1)]
+	else [] end)

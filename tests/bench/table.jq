@@ -3,7 +3,7 @@
 
 def title: {
 	linear: "linear", lclone: "lclone", snapshot4: "snapshot 4K", snapshot64: "snapshot 64K",
-	thin: "thin", qcow2: "qcow2"
+	layers1: "1 layer", layers32: "32 layers", thin: "thin", qcow2: "qcow2"
 }[.];
 
 def fixed($digits): ("1" + "0" * $digits | tonumber) as $one |

@@ -228,3 +228,62 @@ test_snapshot_needs_a_place() {
 	lclone remove vm
 	assert_eq "$(blkid -p "$dev")$(blkid -p "$next")" "" "signatures left"
 }
+
+# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
+killed_at() {
+	local rc=0
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
+	[ "$rc" -ne 0 ] || return 1
+	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
+}
+
+# whole NAME SUM...: the clone can be used, after whatever happened, and is one of SUM.
+whole() {
+	local sum
+	lclone activate "$1"
+	assert_eq "$(dmsetup info -c --noheadings -o suspended "$1")" Active state
+	sum=$(sum "$1")
+	[[ " ${*:2} " == *" $sum "* ]] || fail "$1 is what it never was"
+	write_at "/dev/mapper/$1" 5
+	sum=$(sum "$1")
+	lclone deactivate "$1"
+	lclone activate "$1"
+	assert_eq "$(sum "$1")" "$sum" "content of $1, activated again"
+}
+
+# The tool dies at any step of a snapshot: the clone lives, and the next snapshot works.
+test_tool_killed_in_a_snapshot() {
+	local n
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	for ((n = 2; n < 400; n += 5)); do
+		write_at /dev/mapper/vm 1
+		killed_at "$n" snapshot vm "s$n" || break
+		whole vm "$(sum vm)"
+	done
+	echo "$n steps"
+	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
+	lclone snapshot vm last
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
+test_tool_killed_in_a_rollback() {
+	local n one now
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum vm)
+	lclone snapshot vm one
+	for ((n = 3; n < 400; n += 5)); do
+		write_at /dev/mapper/vm 2
+		now=$(sum vm)
+		killed_at "$n" rollback vm one || break
+		whole vm "$one" "$now"
+	done
+	echo "$n steps"
+	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
+	assert_eq "$(sum vm)" "$one" "content at last"
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LD_PRELOAD=kill-at.so KILL_AT=N COMMAND: the process dies before its Nth call
+ * of what changes anything: ioctl, fsync, rename, unlink.  N beyond the last: it
+ * goes on to its end.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+
+static void step(void)
+{
+	static long left = -1;
+
+	if (left < 0)
+		left = getenv("KILL_AT") ? atol(getenv("KILL_AT")) : 0;
+	if (left && !--left)
+		kill(getpid(), SIGKILL);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+	va_list list;
+	void *argument;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	step();
+	return real(fd, request, argument);
+}
+
+int fsync(int fd)
+{
+	int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+
+	step();
+	return real(fd);
+}
+
+int rename(const char *from, const char *to)
+{
+	int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
+
+	step();
+	return real(from, to);
+}
+
+int unlink(const char *path)
+{
+	int (*real)(const char *) = dlsym(RTLD_NEXT, "unlink");
+
+	step();
+	return real(path);
+}
