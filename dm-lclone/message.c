@@ -38,6 +38,11 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 		      dm_table_device_name(ti->table));
 		return -EBUSY;
 	}
+	if (!lc->store_dev) {
+		DMERR("%s: a view has no store that a message could be for",
+		      dm_table_device_name(ti->table));
+		return -EINVAL;
+	}
 	if (!strcasecmp(argv[0], "error_if_no_space"))
 		return set_no_space_policy(store, true);
 	if (!strcasecmp(argv[0], "queue_if_no_space"))

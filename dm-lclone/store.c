@@ -265,6 +265,7 @@ static void make_layer(struct lclone_store *store)
 {
 	store->md = NULL;
 	store->ti = NULL;
+	store->core.chain = NULL;
 	store->kicks = 0;
 	WRITE_ONCE(store->state, LCLONE_LAYER);
 }
@@ -284,7 +285,7 @@ static const char *freeze(struct lclone *lc, struct lclone_store *old,
 		why = lclone_store_check(lc, super);
 	if (!why)
 		why = lc_chain_fits(super, &old->core.super);
-	if (!why && (super->root.state != LC_REF_NONE ||
+	if (!why && (super->root.state != LC_REF_NONE || super->epoch ||
 		     super->clone_sectors != old->core.super.clone_sectors))
 		why = "is not the empty child of the store that it is to follow";
 	if (!why && lc_store_freeze(&old->core, super->parent_name))
@@ -320,6 +321,17 @@ static int follow(struct lclone *lc, struct lclone_store *old)
 	return error;
 }
 
+/* It may have got here without being frozen: see follow(). */
+static bool newest_is_frozen(struct lclone *lc)
+{
+	const struct lc_store *newest;
+
+	if (!lc->layers)
+		return true;
+	newest = &lc->layer[lc->layers - 1].store->core;
+	return newest->super.state == LC_STORE_FROZEN && !lc_failed(newest);
+}
+
 static int bring_up(struct lclone *lc, bool moved)
 {
 	struct lclone_store *store = lc->store;
@@ -332,6 +344,11 @@ static int bring_up(struct lclone *lc, bool moved)
 		return old ? -EBUSY : take_over(lc, moved);
 	if (old)
 		return follow(lc, old);
+	if (!newest_is_frozen(lc)) {
+		DMERR("%s: its newest layer could not be frozen",
+		      dm_table_device_name(lc->ti->table));
+		return -EIO;
+	}
 	return lc->store_dev ? open_store(lc) : open_empty(lc, true);
 }
 

@@ -198,3 +198,34 @@ int handover_reset(const struct clone *clone)
 	dm_clone_done(&dm);
 	return error;
 }
+
+int handover_left(const struct clone *clone, enum handover_left *left)
+{
+	struct dm_clone dm;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (error)
+		return error;
+	*left = !dm.active ? HANDOVER_INACTIVE :
+		dm.suspended && dm.inactive_table ? HANDOVER_SUSPENDED :
+						    HANDOVER_RUNNING;
+	dm_clone_done(&dm);
+	return 0;
+}
+
+int handover_resume(const struct clone *clone)
+{
+	struct handover handover = { 0 };
+	struct dm_clone dm;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (!error)
+		error = dm_clone_resume(dm.name);
+	if (!error) {
+		handover.name = dm.name;
+		memcpy(handover.uuid, clone->uuid, LC_UUID_BYTES);
+		error = check_mode(&handover);
+	}
+	dm_clone_done(&dm);
+	return error;
+}

@@ -39,7 +39,17 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns);
 void handover_undo(struct handover *handover);
 void handover_done(struct handover *handover);
 
-/* Undoes what an earlier run of the tool left of one. */
+/* What an earlier run of the tool has left of one. */
+enum handover_left {
+	HANDOVER_INACTIVE,	/* there is no device */
+	HANDOVER_SUSPENDED,	/* with the new table ready */
+	HANDOVER_RUNNING,	/* or suspended without one */
+};
+
+int handover_left(const struct clone *clone, enum handover_left *left);
+
+/* Goes on with the new table; or forgets it, and goes on with the old one. */
+int handover_resume(const struct clone *clone);
 int handover_reset(const struct clone *clone);
 
 #endif

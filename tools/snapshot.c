@@ -215,7 +215,13 @@ static bool set_begun(const struct catalog *catalog, const struct clone *but,
 	return false;
 }
 
-/* Nothing has been written since its device was suspended, or the power went. */
+static void report_finished(const struct catalog *catalog, const struct clone *clone)
+{
+	report_warning(clone->name, "its snapshot %s, which was cut short, has been finished",
+		       catalog_parent(catalog, clone)->name);
+}
+
+/* Nothing has been written since the power went. */
 static int finish(struct catalog *catalog, struct origins *origins,
 		  struct clone *clone, const struct lc_super *below)
 {
@@ -238,13 +244,22 @@ static int finish(struct catalog *catalog, struct origins *origins,
 	if (error)
 		handover_undo(&handover);
 	else
-		report_warning(clone->name, "its snapshot %s, which was cut short, has been finished",
-			       name);
+		report_finished(catalog, clone);
 	handover_done(&handover);
 	clone_release(&child);
 	free(name);
 	if (member.activated)
 		clone_deactivate(catalog, clone);
+	return error;
+}
+
+/* Its I/O is held since the point in time, and the new table is loaded. */
+static int finish_suspended(const struct catalog *catalog, const struct clone *clone)
+{
+	int error = handover_resume(clone);
+
+	if (!error)
+		report_finished(catalog, clone);
 	return error;
 }
 
@@ -272,6 +287,7 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 {
 	struct clone *parent = catalog_parent(catalog, clone);
 	struct lc_super super, below;
+	enum handover_left left;
 	int error;
 
 	if (!parent || memcmp(parent->uuid, clone->uuid, LC_UUID_BYTES))
@@ -292,11 +308,18 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 			    parent->store_path);
 		return -EUCLEAN;
 	}
-	error = handover_reset(clone);
+	error = handover_left(clone, &left);
 	if (error)
 		return error;
-	return set_begun(catalog, clone, super.snapshot_set) ?
-	       finish(catalog, origins, clone, &below) : take_back(catalog, clone);
+	if (left == HANDOVER_INACTIVE)
+		return set_begun(catalog, clone, super.snapshot_set) ?
+		       finish(catalog, origins, clone, &below) :
+		       take_back(catalog, clone);
+	if (left == HANDOVER_SUSPENDED && set_begun(catalog, clone, super.snapshot_set))
+		return finish_suspended(catalog, clone);
+	/* It runs, and has perhaps been written to since. */
+	error = handover_reset(clone);
+	return error ? error : take_back(catalog, clone);
 }
 
 int snapshot_settle(struct catalog *catalog, struct origins *origins,

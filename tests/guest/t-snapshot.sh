@@ -191,24 +191,6 @@ test_a_snapshot_cut_short_is_undone() {
 	assert_eq "$(sum vm)" "$sum" content
 }
 
-test_a_set_cut_short_is_finished() {
-	local sum
-	tool_up
-	lclone create a --template gold --dir "$DIR"
-	lclone create b --template gold --dir "$DIR"
-	write_at /dev/mapper/b 1
-	sum=$(sum b)
-	lclone deactivate a b
-	cp --sparse=always "$DIR/b.lclone" "$DIR/kept"
-	lclone snapshot a b one
-	cp "$DIR/kept" "$DIR/b.lclone"
-	lclone activate a b 2>/run/said
-	grep "b: .*has been finished" /run/said
-	assert_eq "$(sum b)" "$sum" content
-	assert_eq "$(layers_of b)" one layers
-	assert_eq "$(lclone info "$DIR/b.lclone" --json | jq -r '[.state, .snapshot] | join(" ")')" "frozen one" state
-}
-
 test_snapshot_needs_a_place() {
 	local dev next
 	tool_up
@@ -285,5 +267,37 @@ test_tool_killed_in_a_rollback() {
 	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
 	assert_eq "$(sum vm)" "$one" "content at last"
 	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
+# unplugged NAME...: as after a loss of power, for which the tool did nothing.
+unplugged() {
+	local name
+	for name; do
+		dmsetup clear "$name"
+		dmsetup resume "$name"
+		dmsetup remove --retry "$name"
+	done
+}
+
+# Of two clones both have the snapshot, or neither, whether they ran on or not.
+test_tool_killed_in_a_snapshot_of_two() {
+	local n finished=0
+	tool_up
+	lclone create a --template gold --dir "$DIR"
+	lclone create b --template gold --dir "$DIR"
+	for ((n = 60; n < 400; n += 4)); do
+		killed_at "$n" snapshot a b "s$n" || break
+		# Those with the new table may not be set back.
+		((n % 8)) || unplugged $(dmsetup info -c --noheadings -o name -S suspended=1 | grep -x '[ab]')
+		lclone activate a b 2>/run/said
+		! grep -q "has been finished" /run/said || finished=$((finished + 1))
+		assert_eq "$(layers_of a)" "$(layers_of b)" "snapshots, killed at $n"
+		write_at /dev/mapper/a 3
+		write_at /dev/mapper/b 4
+	done
+	echo "$n steps, $finished finished"
+	[ "$finished" -gt 0 ] || fail "the first had never got its snapshot alone"
+	lclone remove a b
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
