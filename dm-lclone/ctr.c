@@ -220,7 +220,7 @@ static const char *construct(struct lclone *lc, unsigned int argc, char **argv,
 	if (lc->ti->begin)
 		return "The table does not begin at sector 0";
 	if (argc < 3)
-		return "Too few arguments: <origin|-> <store|-> <#layers> <layer>... [<#features>...]";
+		return "Too few arguments: origin, store, number of layers, layers, features";
 	origin = dm_shift_arg(&args);
 	store = dm_shift_arg(&args);
 	why = parse_layers(lc, &args, &layers);

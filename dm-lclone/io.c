@@ -353,17 +353,12 @@ void lclone_io_end(struct bio *bio, blk_status_t status)
 	bio_endio(bio);
 }
 
-/*
- * The device below has no space for a write: full, as if it were ours.  Nothing
- * tells when that changes, so the tick tries again.
- */
+/* A write for which the device below has no space waits as for ours. */
 static void park_below_full(struct lclone_store *store, struct bio *bio)
 {
 	struct lclone_seen seen = lclone_seen(store);
 
-	WRITE_ONCE(store->below_full, true);
-	lclone_kick(store, LC_KICK_EVENT);
-	lclone_tick_soon(store);
+	lclone_below_full(store);
 	lclone_park(store, bio, LC_FULL, seen);
 }
 

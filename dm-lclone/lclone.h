@@ -49,7 +49,8 @@ struct lclone_drain {
 /* The writes of a checkpoint that are under way. */
 struct lclone_meta_io {
 	atomic_t pending;
-	blk_status_t status;
+	blk_status_t status;		/* of a write that failed */
+	bool no_space;			/* the device below had none for one */
 	struct completion done;
 };
 
@@ -368,6 +369,9 @@ void lclone_kick(void *ctx, enum lc_kick what);
 
 /* Looks after idle clones: in a second.  Any context. */
 void lclone_tick_soon(struct lclone_store *store);
+
+/* A device below has no space: tells people, and has the tick try again.  Any context. */
+void lclone_below_full(struct lclone_store *store);
 
 /* Lets work be queued, and starts what was asked for meanwhile. */
 void lclone_work_start(struct lclone_store *store);

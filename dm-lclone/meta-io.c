@@ -57,7 +57,9 @@ static void write_done(struct bio *bio)
 {
 	struct lclone_meta_io *meta = bio->bi_private;
 
-	if (bio->bi_status)
+	if (bio->bi_status == BLK_STS_NOSPC)
+		WRITE_ONCE(meta->no_space, true);
+	else if (bio->bi_status)
 		WRITE_ONCE(meta->status, bio->bi_status);
 	bio_put(bio);
 	one_done(meta);
@@ -74,6 +76,7 @@ int lclone_meta_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 	unsigned int i;
 
 	meta->status = BLK_STS_OK;
+	meta->no_space = false;
 	atomic_set(&meta->pending, 1);
 	init_completion(&meta->done);
 	blk_start_plug(&plug);
@@ -91,7 +94,11 @@ int lclone_meta_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 	blk_finish_plug(&plug);
 	one_done(meta);
 	wait_for_completion_io(&meta->done);
-	return blk_status_to_errno(meta->status);
+	/* A lack of space counts only when nothing worse has happened. */
+	if (meta->status || !meta->no_space)
+		return blk_status_to_errno(meta->status);
+	lclone_below_full(store);
+	return -ENOSPC;
 }
 
 int lclone_meta_flush(void *ctx)

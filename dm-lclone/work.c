@@ -98,6 +98,13 @@ void lclone_tick_soon(struct lclone_store *store)
 	lclone_kick(store, LC_KICK_DIRTY);
 }
 
+void lclone_below_full(struct lclone_store *store)
+{
+	WRITE_ONCE(store->below_full, true);
+	lclone_kick(store, LC_KICK_EVENT);
+	lclone_tick_soon(store);
+}
+
 static void checkpoint_work(struct work_struct *work)
 {
 	struct lclone_store *store = container_of(work, struct lclone_store,
@@ -192,6 +199,8 @@ static void tick(struct work_struct *work)
 	if (READ_ONCE(store->below_full)) {
 		WRITE_ONCE(store->below_full, false);
 		lclone_unpark_space(store);
+		if (READ_ONCE(core->alloc.below_full))
+			lclone_kick(store, LC_KICK_CHECKPOINT);
 	}
 	/* A scan may have found no memory; all else tells of itself. */
 	lclone_unpark_busy(store);

@@ -224,16 +224,17 @@ static u32 alloc_reserve(struct lc_store *store)
 /*
  * Half of the reserve is for every day, so that pages which are written again
  * and again do not push the high-water mark; the other half is for when there
- * is nothing else.
+ * is nothing else, as the store has it or the device below.
  */
 u32 lc_alloc_page(struct lc_store *store)
 {
 	u32 reserve = store->super.layout.reserve_blocks;
+	u32 keep = store->alloc.below_full ? 0 : lc_dirty_cap(reserve);
 	u32 tries = store->alloc.data_end / SEARCH_BITS + 2;
 	u32 address;
 
 	lockdep_assert_held(&store->lock);
-	if (store->alloc.reserve_used < reserve - lc_dirty_cap(reserve))
+	if (store->alloc.reserve_used < reserve - keep)
 		return alloc_reserve(store);
 	do {
 		if (take(store, 1, 0, &address))

@@ -35,6 +35,7 @@ struct lc_alloc {
 	u32 low_water;		/* free blocks at which to raise an event */
 	bool low;		/* and whether that has been done */
 	bool full;		/* a write found no space */
+	bool below_full;	/* the device has no space for new pages */
 	enum lc_scan_state scan;
 	unsigned long *bitmap;	/* a bit for each store block: in use */
 	DECLARE_BITMAP(reserve_map, LC_RESERVE_MAX);

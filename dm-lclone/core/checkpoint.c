@@ -21,6 +21,8 @@ struct checkpoint {
 	u64 generation;
 	struct lc_vec batch[BATCH];
 	unsigned int batched;
+	u32 placed;			/* pages whose ref names their new place */
+	bool below_full;		/* the device had no space for one of them */
 };
 
 bool lc_checkpoint_wanted(struct lc_store *store)
@@ -77,6 +79,7 @@ static int write_batch(struct checkpoint *ckpt)
 	if (ckpt->batched)
 		error = store->ops->write(store->ctx, ckpt->batch, ckpt->batched,
 					  false);
+	ckpt->below_full = error == -ENOSPC;
 	drop_batch(ckpt);
 	return error;
 }
@@ -208,6 +211,7 @@ static int write_page(struct checkpoint *ckpt, struct lc_page *page)
 	spin_lock_irqsave(&store->lock, flags);
 	*lc_page_ref(store, page) = ref;
 	spin_unlock_irqrestore(&store->lock, flags);
+	ckpt->placed++;
 	return 0;
 }
 
@@ -283,6 +287,7 @@ static void finish(struct checkpoint *ckpt)
 	unsigned int level;
 
 	spin_lock_irqsave(&store->lock, flags);
+	store->alloc.below_full = false;
 	store->journal.tail = ckpt->mark;
 	for (level = 0; level <= store->super.root_level; level++) {
 		list_for_each_entry_safe(page, next, &ckpt->pages[level],
@@ -303,6 +308,57 @@ static void finish(struct checkpoint *ckpt)
 	spin_unlock_irqrestore(&store->lock, flags);
 	store->ops->kick(store->ctx, LC_KICK_ROUND);
 	store->ops->kick(store->ctx, LC_KICK_RETRY);
+}
+
+/* What place() has done with @page.  Under the lock. */
+static void unplace(struct lc_store *store, struct lc_page *page)
+{
+	struct lc_ref *ref = lc_page_ref(store, page);
+	struct lc_alloc *alloc = &store->alloc;
+	bool had = page->old_address;
+
+	alloc->page_blocks += had - (ref->state == LC_REF_PAGE);
+	alloc->promised_blocks += !had - page->promised;
+	page->promised = !had;
+	if (ref->state == LC_REF_PAGE)
+		lc_free_page(store, ref->address);
+	ref->state = had ? LC_REF_PAGE : LC_REF_NONE;
+	ref->address = page->old_address;
+	page->old_address = 0;
+}
+
+/*
+ * The device below was full.  No superblock names what has been written, so all
+ * pages get their old places back and are dirty again; only refs that a
+ * checkpoint will fill in anew, before anything reads them, are not as before.
+ */
+static void take_back(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	struct lc_map *map = &store->map;
+	struct lc_page *page, *next;
+	unsigned long flags;
+	unsigned int level;
+
+	spin_lock_irqsave(&store->lock, flags);
+	store->alloc.below_full = true;
+	for (level = 0; level <= store->super.root_level; level++) {
+		list_for_each_entry_safe(page, next, &ckpt->pages[level],
+					 writing_link) {
+			if (ckpt->placed) {
+				ckpt->placed--;
+				unplace(store, page);
+			}
+			page->writing = false;
+			list_del_init(&page->writing_link);
+			if (page->dirty)
+				continue;
+			map->charged += !lc_page_charged(page);
+			page->dirty = true;
+			list_add_tail(&page->dirty_link, &map->dirty[level]);
+		}
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
 }
 
 /* Failed mode: the pages stay as they are, for reading. */
@@ -329,6 +385,10 @@ static int run(struct lc_store *store)
 
 	take_pages(store, &ckpt);
 	error = write_pages(&ckpt);
+	if (ckpt.below_full) {
+		take_back(&ckpt);
+		return -ENOSPC;
+	}
 	if (!error) {
 		why = "a flush of the store failed";
 		error = store->ops->flush(store->ctx);
@@ -352,9 +412,18 @@ static int run(struct lc_store *store)
 
 int lc_checkpoint_locked(struct lc_store *store)
 {
+	bool again = !store->alloc.below_full;
+	int error;
+
 	if (store->read_only)
 		return 0;
-	return lc_failed(store) ? -EIO : run(store);
+	if (lc_failed(store))
+		return -EIO;
+	error = run(store);
+	/* Now the reserve is asked first, which is likely to have its space. */
+	if (error == -ENOSPC && again && !lc_failed(store))
+		error = run(store);
+	return error;
 }
 
 int lc_checkpoint(struct lc_store *store)

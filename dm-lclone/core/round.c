@@ -53,7 +53,7 @@ static void finish(struct lc_store *store, int error)
 	struct lc_alloc *alloc = &store->alloc;
 	struct list_head waiting;
 	unsigned long flags;
-	bool reclaim, more;
+	bool reclaim, more, scarce;
 
 	group_drop(store, &round->group);
 	INIT_LIST_HEAD(&waiting);
@@ -72,11 +72,12 @@ static void finish(struct lc_store *store, int error)
 	round->state = LC_ROUND_IS_IDLE;
 	reclaim = !list_empty(&alloc->freed_durable);
 	more = round->wanted || !list_empty(&round->arrived);
+	scarce = lc_journal_room(store) < store->super.layout.journal_blocks / 2;
 	spin_unlock_irqrestore(&store->lock, flags);
 
 	if (reclaim)
 		store->ops->kick(store->ctx, LC_KICK_RECLAIM);
-	if (lc_journal_room(store) < store->super.layout.journal_blocks / 2)
+	if (scarce)
 		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
 	if (more)
 		store->ops->kick(store->ctx, LC_KICK_ROUND);

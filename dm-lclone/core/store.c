@@ -193,6 +193,7 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 	u32 blocks = (u32)min_t(u64, store_sectors / LC_BLOCK_SECTORS,
 				LC_STORE_BLOCKS_MAX);
 	struct lc_layout *layout = &store->super.layout;
+	struct lc_layout before;
 	struct lc_alloc *alloc = &store->alloc;
 	unsigned long flags;
 	int error = 0;
@@ -200,10 +201,14 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 	lc_scan_for_pages(store);
 	mutex_lock(&store->scan_mutex);
 	mutex_lock(&store->checkpoint_mutex);
+	before = *layout;
 	if (blocks > layout->store_blocks) {
 		layout->store_blocks = blocks;
 		lc_layout_finish(layout);
 		error = lc_checkpoint_locked(store);
+		/* No superblock says so yet; that of the next one must not. */
+		if (error == -ENOSPC)
+			*layout = before;
 	}
 	if (!error && alloc->data_end != layout->data_end) {
 		/*

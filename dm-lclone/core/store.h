@@ -162,8 +162,9 @@ static inline bool lc_failed(const struct lc_store *store)
 
 /*
  * Writes the images of all that is dirty; see checkpoint.c.  Process context.
- * Returns 0, also when the store is read-only, or a negative errno, and then the
- * store is in failed mode.  The second takes the mutex for granted.
+ * Returns 0, also when the store is read-only; -ENOSPC when the device below has
+ * no space, and all is as it was; or another negative errno, and then the store
+ * is in failed mode.  The second takes the mutex for granted.
  */
 int lc_checkpoint(struct lc_store *store);
 int lc_checkpoint_locked(struct lc_store *store);

@@ -6,8 +6,7 @@
 # The lines it reports are described in host/report.sh.
 set -uo pipefail
 GUEST=/repo/tests/guest
-export OUTPUT=/run/test-output CLEANUPS=/run/test-cleanups TICK_FIFO=/run/tick
-mkfifo "$TICK_FIFO"
+export OUTPUT=/run/test-output CLEANUPS=/run/test-cleanups
 set -a
 # shellcheck source=/dev/null
 . /repo/run/env

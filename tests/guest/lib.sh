@@ -7,7 +7,8 @@
 # tests; 120 s otherwise.
 #
 # powercut-TOPIC.sh has two functions instead: phase1 ends by request_power_cut, phase2 judges after
-# the next boot on the same disks. ROUNDS=N at the start of a line repeats that N times.
+# the next boot on the same disks. ROUNDS=N at the start of a line repeats that N times, LCLONE_CUTS=N
+# in the environment as often as one likes.
 
 # fail MESSAGE: ends the test.
 fail() {
@@ -21,6 +22,11 @@ skip() {
 	trap - ERR
 	echo "SKIP: $*" >&2
 	exit 77
+}
+
+# note TEXT...: a line among the results, for what was measured.
+note() {
+	echo "| # $*" >&3
 }
 
 # assert_eq ACTUAL EXPECTED [WHAT]
@@ -54,10 +60,10 @@ run_cleanups() {
 	return "$rc"
 }
 
-# A short pause between two looks of a poll. Nobody writes to the pipe; this starts no process.
-exec {TICK}<>"$TICK_FIFO"
+# A short pause between two looks of a poll. Not "read -t", which would start no process: where it is
+# late, bash 5.2 leaves a signal mask behind that has never been set, and hears of no child any more.
 wait_tick() {
-	read -r -t 0.05 -u "$TICK" || true
+	sleep 0.05
 }
 
 # wait_until [-t SECONDS] COMMAND...: until the command succeeds; fails the test after 30 s, or SECONDS.

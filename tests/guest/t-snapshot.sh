@@ -270,26 +270,25 @@ test_tool_killed_in_a_rollback() {
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
 
-# unplugged NAME...: as after a loss of power, for which the tool did nothing.
+# unplugged NAME: as after a loss of power, for which the tool did nothing.
 unplugged() {
-	local name
-	for name; do
-		dmsetup clear "$name"
-		dmsetup resume "$name"
-		dmsetup remove --retry "$name"
-	done
+	dmsetup clear "$1"
+	dmsetup resume "$1"
+	dmsetup remove --retry "$1"
 }
 
 # Of two clones both have the snapshot, or neither, whether they ran on or not.
 test_tool_killed_in_a_snapshot_of_two() {
-	local n finished=0
+	local n name finished=0
 	tool_up
 	lclone create a --template gold --dir "$DIR"
 	lclone create b --template gold --dir "$DIR"
 	for ((n = 60; n < 400; n += 4)); do
 		killed_at "$n" snapshot a b "s$n" || break
 		# Those with the new table may not be set back.
-		((n % 8)) || unplugged $(dmsetup info -c --noheadings -o name -S suspended=1 | grep -x '[ab]')
+		((n % 8)) || dmsetup info -c --noheadings -o name -S suspended=1 | grep -x '[ab]' | while read -r name; do
+			unplugged "$name"
+		done
 		lclone activate a b 2>/run/said
 		! grep -q "has been finished" /run/said || finished=$((finished + 1))
 		assert_eq "$(layers_of a)" "$(layers_of b)" "snapshots, killed at $n"

@@ -398,6 +398,77 @@ static void p1_tail_moves_only_when_both_copies_are_written(struct kunit *test)
 	host_delete(host);
 }
 
+/* Writes block @slot of the leaves from @from to @to, and makes it durable. */
+static void write_leaves(struct host *host, u32 from, u32 to, u32 slot, u64 tag)
+{
+	u32 leaf;
+
+	for (leaf = from; leaf < to; leaf++)
+		KUNIT_ASSERT_EQ(host->test, host_write(host, leaf * LEAF + slot, 1,
+						       tag + leaf), LC_TAKEN);
+	KUNIT_ASSERT_EQ(host->test, host_flush(host), 0);
+}
+
+static void expect_leaves(struct host *host, u32 leaves, u32 slot, u64 tag)
+{
+	u32 leaf;
+
+	for (leaf = 0; leaf < leaves; leaf++)
+		KUNIT_EXPECT_EQ(host->test, host_read(host, leaf * LEAF + slot),
+				tag + leaf);
+}
+
+/* No page is lost, none failed, and the reserve is taken where it helps. */
+static void p5_device_without_space_for_pages(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	u32 kept = store->super.layout.reserve_blocks / 2;
+	u32 promised, pages, leaf;
+	u64 before;
+
+	/* All pages that are for every day; the other half is still there. */
+	for (leaf = 0; leaf < kept + 6; leaf += 6) {
+		write_leaves(host, leaf, leaf + 6, 0, 1000);
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	}
+	host->disk->backed = store->super.layout.data_start;
+	host_zero(host, 0, 1);
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, 0), 0);
+	KUNIT_EXPECT_FALSE(test, store->alloc.below_full);
+
+	/* Nor has the reserve any space now. */
+	host->disk->backed = 1;
+	for (leaf = 0; leaf < 3; leaf++)
+		KUNIT_ASSERT_EQ(test, host_zero(host, leaf * LEAF, 1), LC_TAKEN);
+	promised = store->alloc.promised_blocks;
+	pages = store->alloc.page_blocks;
+	before = store->super.generation;
+	for (leaf = 0; leaf < 3; leaf++)
+		KUNIT_EXPECT_EQ(test, lc_checkpoint(store), -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, lc_failed(store));
+	KUNIT_EXPECT_TRUE(test, store->alloc.below_full);
+	KUNIT_EXPECT_EQ(test, store->alloc.promised_blocks, promised);
+	KUNIT_EXPECT_EQ(test, store->alloc.page_blocks, pages);
+	KUNIT_EXPECT_EQ(test, store->super.generation, before);
+	KUNIT_EXPECT_EQ(test, host_read(host, LEAF), 0);
+
+	/* Writes go on, and now the device has space again. */
+	host->disk->backed = 0;
+	write_leaves(host, 0, 10, 5, 2000);
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_EQ(test, store->map.charged, 0);
+	KUNIT_EXPECT_EQ(test, store->alloc.promised_blocks, 0);
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	expect_leaves(host, 10, 5, 2000);
+	KUNIT_EXPECT_EQ(test, host_read(host, LEAF), 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, 3 * LEAF), 1003);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(checkpoint_empties_journal_and_dirty_lists),
 	KUNIT_CASE(p1_superblocks_come_after_the_flush_of_the_pages),
@@ -410,6 +481,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_blocks_that_move_during_a_checkpoint_of_a_full_store),
 	KUNIT_CASE(p1_superblock_never_names_pages_that_a_failed_flush_lost),
 	KUNIT_CASE(p1_tail_moves_only_when_both_copies_are_written),
+	KUNIT_CASE(p5_device_without_space_for_pages),
 	{ }
 };
 

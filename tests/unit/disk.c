@@ -169,6 +169,8 @@ int disk_complete(struct disk *disk, struct disk_io *io)
 
 int disk_write(struct disk *disk, u32 block, const void *page, bool fua)
 {
+	if (disk->backed && block >= disk->backed)
+		return disk->dead ? -EIO : -ENOSPC;
 	return disk_complete(disk, disk_submit(disk, block, page, fua));
 }
 

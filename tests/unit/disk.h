@@ -41,6 +41,7 @@ struct disk {
 	u64 cut_in;			/* writes and flushes until the power goes; 0: never */
 	u64 fail_in[DISK_KINDS];	/* operations until one fails; 0: never */
 	u32 bad_block;			/* reads of it fail; 0: none */
+	u32 backed;			/* writes of blocks from here on get ENOSPC; 0: none does */
 	u64 count[DISK_KINDS];		/* operations so far */
 };
 
@@ -51,7 +52,10 @@ void disk_delete(struct disk *disk);
 /* A larger device, with the same content. */
 void disk_grow(struct disk *disk, u32 blocks);
 
-/* All return 0 or -EIO, also beyond the end.  disk_write() submits and completes in one. */
+/*
+ * All return 0 or -EIO, also beyond the end.  disk_write() submits and completes
+ * in one; it may return -ENOSPC.
+ */
 int disk_read(struct disk *disk, u32 block, void *page);
 int disk_write(struct disk *disk, u32 block, const void *page, bool fua);
 int disk_flush(struct disk *disk);

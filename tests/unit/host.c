@@ -27,15 +27,16 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 		    bool fua)
 {
 	struct host *host = ctx;
-	int error = 0;
+	int error = 0, failed;
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
 		pause(host);
 		if (host->wrote)
 			host->wrote(host, vec[i].block);
-		if (disk_write(host->disk, vec[i].block, vec[i].page, fua))
-			error = -EIO;
+		failed = disk_write(host->disk, vec[i].block, vec[i].page, fua);
+		if (failed && error != -EIO)
+			error = failed;
 	}
 	pause(host);
 	return error;

@@ -84,7 +84,7 @@ test_p6_forged_entries() {
 	check_finds
 	clone_on
 	blkdiscard "$CLONE"
-	dd if=/dev/urandom of="$CLONE" bs=1M count=12 oflag=direct status=none
+	dd if=/dev/urandom of="$CLONE" bs=1M count=4 oflag=direct status=none
 	blkdiscard "$CLONE"
 	clone_off
 }
