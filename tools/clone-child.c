@@ -146,6 +146,45 @@ static int format(const struct catalog *catalog, const struct clone *clone,
 	return 0;
 }
 
+static bool in_catalog(const struct catalog *catalog, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->clone_count; i++)
+		if (!strcmp(catalog->clones[i].store_path, path))
+			return true;
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!strcmp(catalog->layers[i].store_path, path))
+			return true;
+	return false;
+}
+
+/*
+ * A run of the tool that was cut short may have left a file or volume of this
+ * name, which nobody else uses: no store yet, or one that was never active.
+ */
+static bool left_over(const struct catalog *catalog, const struct clone *child)
+{
+	struct store_file store;
+	const char *why;
+	bool left = false;
+	int error;
+
+	if (child->kind == STORE_KIND_DEVICE || !clone_store_exists(child) ||
+	    in_catalog(catalog, child->store_path) ||
+	    store_open(child->store_path, STORE_READ | STORE_QUIET, &store))
+		return false;
+	error = store_load_quietly(&store, &why);
+	if (error)
+		left = error == -EMEDIUMTYPE;
+	else
+		left = !store_super(&store)->epoch &&
+		       !memcmp(store_super(&store)->clone_uuid, child->uuid,
+			       LC_UUID_BYTES);
+	store_close(&store);
+	return left;
+}
+
 int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 		     const struct child_request *request, struct clone *child)
 {
@@ -157,6 +196,8 @@ int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 	child->template_name = copy_text(clone->template_name);
 	child->store_path = NULL;
 	error = choose_place(catalog, clone, request->place, generation, child);
+	if (!error && left_over(catalog, child))
+		clone_child_unmake(child);
 	if (!error)
 		error = clone_store_make(child, bytes_of(request->place,
 							 request->head, child));

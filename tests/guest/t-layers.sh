@@ -169,7 +169,7 @@ test_p8_chains_that_do_not_fit() {
 	both write 3M 64K
 	clone_off
 	a=${LAYERS[0]} b=${LAYERS[1]} head=$STORE
-	other=$(make_loop 8M) stranger=$(make_loop 16M)
+	other=$(make_loop 4M) stranger=$(make_loop 16M)
 	t="0 $CLONE_SECTORS lclone"
 	clone_format "$ORIGIN" "$stranger"
 	refused "do not fit together" "$t $ORIGIN $head 2 $b $a"
