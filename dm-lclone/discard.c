@@ -32,9 +32,12 @@ static void part_done(struct bio *bio, u64 sectors)
 	lclone_io_part_done(bio, BLK_STS_OK);
 }
 
-/* LC_LOAD: loads and returns true; what waits or fails has been seen to. */
+/*
+ * LC_LOAD: loads, with @below what lies below too, and returns true; what waits
+ * or fails has been seen to.
+ */
 static bool try_again(struct lclone_store *store, struct bio *bio, u64 block,
-		      enum lc_take result, struct lclone_seen seen)
+		      enum lc_take result, struct lclone_seen seen, bool below)
 {
 	struct lclone_io *io = lclone_io_of(bio);
 
@@ -45,7 +48,7 @@ static bool try_again(struct lclone_store *store, struct bio *bio, u64 block,
 	case LC_LOAD:
 		lclone_tick_soon(store);
 		if (!lc_map_load(&store->core, block) &&
-		    !lc_load_below(&store->core, block))
+		    (!below || !lc_load_below(&store->core, block)))
 			return true;
 		break;
 	case LC_BUSY:
@@ -76,7 +79,7 @@ static void zero_blocks(struct lclone_store *store, struct bio *bio, u64 most)
 					     io->rest.bi_size >> SECTOR_SHIFT));
 			return;
 		}
-	} while (try_again(store, bio, block, result, seen));
+	} while (try_again(store, bio, block, result, seen, false));
 }
 
 /* One try at zeroing a part of @block; LC_TAKEN when it is under way. */
@@ -130,7 +133,7 @@ static void zero_part(struct lclone_store *store, struct bio *bio,
 		seen = lclone_seen(store);
 		result = zero_part_once(store, bio, block, sectors);
 	} while (result != LC_TAKEN &&
-		 try_again(store, bio, block, result, seen));
+		 try_again(store, bio, block, result, seen, true));
 }
 
 void lclone_discard(struct lclone_store *store, struct bio *bio)

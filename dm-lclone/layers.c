@@ -80,6 +80,19 @@ static const char *open_layer(struct lclone *lc, struct lclone_layer *layer,
 	return why;
 }
 
+/* The clone would get the sectors of the layer, and its partitions be gone. */
+static bool larger_sectors(struct lclone *lc, struct block_device *bdev)
+{
+	unsigned int sector = 0;
+
+	if (lc->origin)
+		sector = bdev_logical_block_size(lc->origin->bdev);
+	if (lc->store_dev)
+		sector = max_t(unsigned int, sector,
+			       bdev_logical_block_size(lc->store_dev->bdev));
+	return sector && bdev_logical_block_size(bdev) > sector;
+}
+
 static const char *get_layer(struct lclone *lc, struct lclone_layer *layer,
 			     struct lc_super *super)
 {
@@ -88,6 +101,8 @@ static const char *get_layer(struct lclone *lc, struct lclone_layer *layer,
 	const char *why;
 	int stale;
 
+	if (larger_sectors(lc, bdev))
+		return "A layer's device has larger sectors than the store and the origin";
 	why = lclone_super_look(bdev, super, &stale);
 	if (why) {
 		DMERR("layer %pg %s", bdev, why);
