@@ -187,6 +187,9 @@ test_p8_chains_that_do_not_fit() {
 	refused "load it read-only" "$t $ORIGIN - 2 $a $b"
 	refused "stand on an? origin|names none" "$t - $head 2 $a $b"
 	refused "layers below it that the table does not name|do not fit|more layers" "$t $ORIGIN - 1 $b" --readonly
+	copy=$(make_loop 16M --sector-size 4096)
+	dd if="$a" of="$copy" bs=1M status=none
+	refused "larger sectors than the store" "$t $ORIGIN $head 2 $copy $b"
 	# A copy of a layer, while the layer itself is open.
 	clone_on
 	both same
