@@ -300,3 +300,45 @@ test_tool_killed_in_a_snapshot_of_two() {
 	lclone remove a b
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
+
+# load DEV: writes in the background; sets LOAD.
+load() {
+	fio --name=load --filename="$1" --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite --bs=4k \
+		--size=8M --time_based --runtime=300 --output=/dev/null &
+	LOAD=$!
+}
+load_stop() {
+	kill "$LOAD" 2>/dev/null || true
+	wait "$LOAD" 2>/dev/null || true
+}
+
+# median NUMBER...
+median() {
+	printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
+}
+
+# The pause beside that of dm-linear, whose table is changed; both under the same load.
+test_pause_is_short_under_load() {
+	local linear n begin table pauses=() others=()
+	tool_up
+	linear=$(make_linear other "$(make_loop 16M)")
+	table=$(dmsetup table other)
+	load "$linear"
+	for n in 1 2 3 4 5; do
+		begin=${EPOCHREALTIME/./}
+		dmsetup suspend other
+		dmsetup load other --table "$table"
+		dmsetup resume other
+		others+=("$((${EPOCHREALTIME/./} - begin))")
+	done
+	load_stop
+	lclone create vm --template gold --dir "$DIR"
+	load /dev/mapper/vm
+	for n in 1 2 3 4 5; do
+		pauses+=("$(lclone snapshot vm "s$n" --json | jq .pause_us)")
+	done
+	load_stop
+	echo "microseconds: linear ${others[*]}, snapshots ${pauses[*]}"
+	[ "$(median "${pauses[@]}")" -le $((2 * $(median "${others[@]}"))) ] ||
+		fail "pauses of ${pauses[*]} us, and ${others[*]} us with dm-linear"
+}
