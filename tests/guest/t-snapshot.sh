@@ -283,10 +283,10 @@ test_tool_killed_in_a_snapshot_of_two() {
 	tool_up
 	lclone create a --template gold --dir "$DIR"
 	lclone create b --template gold --dir "$DIR"
-	for ((n = 60; n < 400; n += 4)); do
+	for ((n = 60; n < 400; n += 7)); do
 		killed_at "$n" snapshot a b "s$n" || break
 		# Those with the new table may not be set back.
-		((n % 8)) || dmsetup info -c --noheadings -o name -S suspended=1 | awk '/^[ab]$/' | while read -r name; do
+		((n % 2)) || dmsetup info -c --noheadings -o name -S suspended=1 | awk '/^[ab]$/' | while read -r name; do
 			unplugged "$name"
 		done
 		lclone activate a b 2>/run/said
