@@ -7,7 +7,7 @@
 
 ORIGIN_SIZE=256M STORE_SIZE=320M POOL_META_SIZE=8M
 KINDS=(linear lclone layers1 layers32 snapshot4 snapshot64 thin qcow2)
-LAYER_SIZE=48M DRIFT_IOS=6400
+LAYER_SIZE=40M DRIFT_IOS=6400
 
 # All pages of all devices are there before anything is measured: a null_blk takes memory for a page
 # at its first write, which would be counted as the cost of whoever wrote first.
