@@ -4,9 +4,14 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # The Debian release whose kernel the guest tests boot: bookworm, trixie or sid.
 export KERNEL ?= bookworm
-SUITES ?= style unit tools guest
+SUITES ?= style unit sim tools fuzz guest
+# How long "make fuzz" tries each of its two targets.
+FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
 STRESS_SECONDS ?= 60
+# How long "make sim" cuts the power, and from which seed on.
+SIM_SECONDS ?= 600
+SIM_SEED ?= 1
 
 all: $(if $(wildcard $(KDIR)),module,no-headers) tool
 
@@ -14,11 +19,14 @@ help:
 	@echo 'make              the module for the running kernel, if its headers are there, and the tool'
 	@echo 'make install      installs both (DESTDIR, PREFIX)'
 	@echo 'make check        all tests; installs the Debian packages that they need'
-	@echo 'make check-unit check-tools check-guest style     one suite'
+	@echo 'make check-unit check-sim check-tools check-fuzz check-guest style     one suite'
 	@echo '                  KERNEL=bookworm|trixie|sid chooses the kernel of the guests'
-	@echo 'make check-debug  the guest tests and a stress test under a kernel that checks itself: hours, where'
-	@echo '                  the guest is emulated, and a quarter of an hour more for building that kernel once'
-	@echo '                  STRESS_SECONDS=60'
+	@echo 'make check-debug  unit tests, guest tests, a stress test and hostile stores under kernels that check'
+	@echo '                  themselves: hours, where the guest is emulated, and half an hour more for building'
+	@echo '                  these kernels once; STRESS_SECONDS=60 LCLONE_MUTANTS=300'
+	@echo 'make sim          cuts the power of simulated clones, SIM_SECONDS=600 long, from SIM_SEED=1 on'
+	@echo 'make sim-faults   shows that this finds planted faults'
+	@echo 'make fuzz         fuzzes decoders, check, repair, dump and restore by libFuzzer, FUZZ_SECONDS=60 for each'
 	@echo 'make demo         shows clones at work in a guest'
 	@echo 'make bench        measures them in a guest'
 	@echo 'make clean'
@@ -46,25 +54,56 @@ check-style style:
 check-unit:
 	@$(MAKE) -s --no-print-directory -C tests/unit check
 
+check-sim:
+	@$(MAKE) -s --no-print-directory -C tests/sim check
+
+sim:
+	@$(MAKE) -s --no-print-directory -C tests/sim run SIM_SECONDS=$(SIM_SECONDS) SIM_SEED=$(SIM_SEED)
+
+sim-faults:
+	@$(MAKE) -s --no-print-directory -C tests/sim faults
+
 check-tools: tool
 	@$(MAKE) -s --no-print-directory -C tests/tools check
+
+check-fuzz:
+	@$(MAKE) -s --no-print-directory -C tests/fuzz check
+
+fuzz:
+	@$(MAKE) -s --no-print-directory -C tests/fuzz fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
 check-guest:
 	@tests/guest/run
 
+DEBUG_SUITES := debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
+
 check-debug:
 	@tests/deps.sh guest
+	@tests/check $(DEBUG_SUITES)
+
+check-debug-unit:
+	@tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh
+
+check-debug-guest:
 	@tests/guest/run --kernel debug
-	@tests/guest/run --kernel debug --script tests/guest/stress.sh -- $(STRESS_SECONDS)
+
+check-debug-hostile:
+	@tests/guest/run --kernel debug tests/guest/debug/t-hostile.sh
+
+check-kcsan:
+	@tests/guest/run --kernel kcsan tests/guest/t-io.sh tests/guest/t-flush.sh tests/guest/t-discard.sh
+
+check-debug-stress check-kcsan-stress: check-%-stress:
+	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- $(STRESS_SECONDS)
 
 demo bench:
 	@tests/$@/run
 
 clean:
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
-	for dir in tools tests/unit tests/tools; do \
+	for dir in tools tests/unit tests/sim tests/tools tests/fuzz; do \
 		[ ! -e $$dir/Makefile ] || $(MAKE) -C $$dir clean || exit; \
 	done
 
-.PHONY: all help module no-headers tool install check check-style style check-unit check-tools \
-	check-guest check-debug demo bench clean
+.PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
+	sim sim-faults check-tools check-guest check-debug $(DEBUG_SUITES:%=check-%) demo bench clean

@@ -72,7 +72,7 @@ void lclone_park(struct lclone_store *store, struct bio *bio,
 		ready = true;
 	} else if (full) {
 		bio_list_add(&store->space, bio);
-		store->space_waiters++;
+		WRITE_ONCE(store->space_waiters, store->space_waiters + 1);
 	} else {
 		bio_list_add(&store->busy, bio);
 	}
@@ -88,7 +88,7 @@ void lclone_unpark_busy(struct lclone_store *store)
 	unsigned long flags;
 
 	spin_lock_irqsave(&store->defer_lock, flags);
-	store->retries++;
+	WRITE_ONCE(store->retries, store->retries + 1);
 	bio_list_merge(&store->ready, &store->busy);
 	bio_list_init(&store->busy);
 	spin_unlock_irqrestore(&store->defer_lock, flags);
@@ -100,8 +100,8 @@ void lclone_unpark_space(struct lclone_store *store)
 	unsigned long flags;
 
 	spin_lock_irqsave(&store->defer_lock, flags);
-	store->spaces++;
-	store->space_waiters = 0;
+	WRITE_ONCE(store->spaces, store->spaces + 1);
+	WRITE_ONCE(store->space_waiters, 0);
 	bio_list_merge(&store->ready, &store->space);
 	bio_list_init(&store->space);
 	spin_unlock_irqrestore(&store->defer_lock, flags);

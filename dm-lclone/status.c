@@ -10,52 +10,78 @@ static const char *mode_name(const struct lc_store *core)
 	return core->read_only ? "ro" : "rw";
 }
 
-static const char *space_name(const struct lclone_store *store)
-{
-	const struct lc_alloc *alloc = &store->core.alloc;
-
-	if (alloc->full || READ_ONCE(store->below_full))
-		return "full";
-	return alloc->low ? "low" : "ok";
-}
+/* What a live clone has at one moment. */
+struct numbers {
+	u32 used, total;	/* space of the store */
+	u32 pages;
+	u64 data, zero, shared;
+	bool full, low;
+	u32 charged;
+	u64 journal;		/* blocks in use */
+	u64 generation;
+	u64 rounds;
+	u32 in_memory;		/* leaves and nodes */
+};
 
 /*
  * Blocks still read from below.  In a clone that is larger than its origin, what
  * the store maps is taken to lie behind the origin's end as far as it fits
  * there: the number is too high by at most the length of that part.
  */
-static u64 shared_blocks(const struct lclone_store *store)
+static u64 shared_blocks(const struct lc_store *core)
 {
-	const struct lc_store *core = &store->core;
 	u64 mapped = core->map.data_blocks + core->map.zero_blocks;
 	u64 below = lc_blocks_of(lc_below_sectors(&core->super));
 
 	return min(below, core->blocks - min(mapped, core->blocks));
 }
 
+static void take_numbers(struct lc_store *core, struct numbers *n)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&core->lock, flags);
+	n->total = lc_space_total(core);
+	n->used = n->total - lc_space_free(core);
+	n->pages = core->alloc.page_blocks;
+	n->data = core->map.data_blocks;
+	n->zero = core->map.zero_blocks;
+	n->shared = shared_blocks(core);
+	n->full = core->alloc.full;
+	n->low = core->alloc.low;
+	n->charged = core->map.charged;
+	/* The owner of a round moves the head without the lock: it is one number. */
+	n->journal = data_race(core->journal.head.sequence) -
+		     core->journal.tail.sequence;
+	n->generation = core->super.generation;
+	n->rounds = core->round.durable;
+	n->in_memory = core->map.leaves_in_memory + core->map.nodes_in_memory;
+	spin_unlock_irqrestore(&core->lock, flags);
+}
+
 static unsigned int emit_live(struct lclone_store *store, char *result,
 			      unsigned int maxlen)
 {
-	const struct lc_store *core = &store->core;
-	const struct lc_super *super = &core->super;
+	const struct lc_super *super = &store->core.super;
 	unsigned int sz = 0;
+	struct numbers n;
 
-	DMEMIT("%s %pUb %pUb ", mode_name(core), super->clone_uuid,
+	take_numbers(&store->core, &n);
+	DMEMIT("%s %pUb %pUb ", mode_name(&store->core), super->clone_uuid,
 	       super->store_uuid);
-	DMEMIT("%u/%u %u %llu %llu %llu %s ",
-	       lc_space_total(core) - lc_space_free(core), lc_space_total(core),
-	       core->alloc.page_blocks, core->map.data_blocks,
-	       core->map.zero_blocks, shared_blocks(store), space_name(store));
-	DMEMIT("%u/%u %llu/%u %llu %llu %u %s %s %u",
-	       core->map.charged, lc_dirty_cap(super->layout.reserve_blocks),
-	       core->journal.head.sequence - core->journal.tail.sequence,
-	       super->layout.journal_blocks, super->generation,
-	       core->round.durable, READ_ONCE(store->space_waiters),
+	DMEMIT("%u/%u %u %llu %llu %llu %s ", n.used, n.total, n.pages, n.data,
+	       n.zero, n.shared,
+	       n.full || READ_ONCE(store->below_full) ? "full" :
+	       n.low ? "low" : "ok");
+	DMEMIT("%u/%u %llu/%u %llu %llu %u %s %s %u", n.charged,
+	       lc_dirty_cap(super->layout.reserve_blocks), n.journal,
+	       super->layout.journal_blocks, n.generation, n.rounds,
+	       READ_ONCE(store->space_waiters),
 	       READ_ONCE(store->error_if_no_space) ? "error_if_no_space" :
 						     "queue_if_no_space",
 	       store->discard_passdown ? "discard_passdown" :
 					 "no_discard_passdown",
-	       core->map.leaves_in_memory + core->map.nodes_in_memory);
+	       n.in_memory);
 	return sz;
 }
 

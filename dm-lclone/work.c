@@ -119,14 +119,23 @@ static void checkpoint_work(struct work_struct *work)
 static void tell(struct lclone_store *store)
 {
 	const char *name = dm_table_device_name(store->ti->table);
+	struct lc_store *core = &store->core;
+	const char *fail_reason;
+	unsigned long flags;
+	bool full, low;
 
-	if (lc_failed(&store->core))
+	spin_lock_irqsave(&core->lock, flags);
+	fail_reason = core->failed ? core->fail_reason : NULL;
+	full = core->alloc.full;
+	low = core->alloc.low;
+	spin_unlock_irqrestore(&core->lock, flags);
+	if (fail_reason)
 		DMERR_LIMIT("%s: failed: %s; no writes until it is activated anew",
-			    name, store->core.fail_reason);
-	else if (store->core.alloc.full || READ_ONCE(store->below_full))
+			    name, fail_reason);
+	else if (full || READ_ONCE(store->below_full))
 		DMWARN_LIMIT("%s: the store is full; extend it, or discard in the clone",
 			     name);
-	else if (store->core.alloc.low)
+	else if (low)
 		DMWARN_LIMIT("%s: the store is nearly full", name);
 	dm_table_event(store->ti->table);
 }
@@ -199,9 +208,9 @@ static void tick(struct work_struct *work)
 	if (READ_ONCE(store->below_full)) {
 		WRITE_ONCE(store->below_full, false);
 		lclone_unpark_space(store);
-		if (READ_ONCE(core->alloc.below_full))
-			lclone_kick(store, LC_KICK_CHECKPOINT);
 	}
+	if (READ_ONCE(core->checkpoint_due))
+		lclone_kick(store, LC_KICK_CHECKPOINT);
 	/* A scan may have found no memory; all else tells of itself. */
 	lclone_unpark_busy(store);
 	if (lc_round_wanted(core)) {
@@ -236,7 +245,7 @@ static void set_live(struct lclone_store *store, bool live)
 	unsigned long flags;
 
 	spin_lock_irqsave(&store->defer_lock, flags);
-	store->live = live;
+	WRITE_ONCE(store->live, live);
 	queue_kicked(store);
 	spin_unlock_irqrestore(&store->defer_lock, flags);
 }

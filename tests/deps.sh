@@ -1,13 +1,14 @@
 #!/bin/bash
 # Installs the host packages that the build and the test suites need, only those that are missing.
-# Usage: tests/deps.sh [build|unit|tools|guest|style]...   (default: all groups)
+# Usage: tests/deps.sh [build|unit|tools|fuzz|guest|style]...   (default: all groups)
 set -euo pipefail
 
 lib_dev="libdevmapper-dev libblkid-dev uuid-dev libjson-c-dev libssl-dev"
 declare -A packages=(
 	[build]="gcc libc6-dev make pkg-config $lib_dev"
 	[unit]="gcc libc6-dev make pkg-config $lib_dev"	# gcc brings libasan and libubsan
-	[tools]="gcc libc6-dev make pkg-config $lib_dev e2fsprogs jq qemu-utils xxd"
+	[tools]="gcc libc6-dev make pkg-config $lib_dev e2fsprogs jq qemu-utils xxd xz-utils"
+	[fuzz]="gcc libc6-dev make pkg-config $lib_dev xz-utils"
 	[guest]="qemu-system-x86 debootstrap eatmydata e2fsprogs cpio rsync util-linux"
 	[style]="perl xz-utils shellcheck"
 )
@@ -20,7 +21,7 @@ missing() {
 }
 
 want=()
-for group in "${@:-build unit tools guest style}"; do
+for group in "${@:-build unit tools fuzz guest style}"; do
 	for g in $group; do
 		[ -n "${packages[$g]:-}" ] || { echo "deps.sh: no such group: $g" >&2; exit 2; }
 		read -r -a list <<<"${packages[$g]}"

@@ -101,24 +101,35 @@ static void check_entries(struct map_check *check, const struct walk_page *page)
 			  (unsigned long long)page->id.index, behind);
 }
 
+/* A page that cannot be entered, and what of the clone it covers. */
+static void report_lost(struct map_check *check, const struct walk_page *page)
+{
+	char name[64];
+
+	if (page->first >= check->blocks)
+		check_add(check->report, "tree", page->ref->address,
+			  "%s: %s; it lies behind the end of the clone",
+			  page_name(page, name), page->why);
+	else
+		check_add(check->report, "tree", page->ref->address,
+			  "%s: %s; clone blocks %llu to %llu are lost",
+			  page_name(page, name), page->why,
+			  (unsigned long long)page->first,
+			  (unsigned long long)min(page->first + page->blocks,
+						  check->blocks) - 1);
+}
+
 static void see_page(void *ctx, const struct walk_page *page)
 {
 	struct map_check *check = ctx;
-	char name[64];
 
 	check_ref(check, page);
 	if (page->ref->state != LC_REF_PAGE)
 		return;
 	check_place(check, page);
 	if (page->why) {
-		u64 last = min(page->first + page->blocks, check->blocks) - 1;
-
 		check->report->whole_map = false;
-		check_add(check->report, "tree", page->ref->address,
-			  "%s: %s; clone blocks %llu to %llu are lost",
-			  page_name(page, name), page->why,
-			  (unsigned long long)page->first,
-			  (unsigned long long)last);
+		report_lost(check, page);
 	} else if (page->entry) {
 		check_entries(check, page);
 	}

@@ -71,6 +71,27 @@ static bool same_super(const struct lc_super *a, const struct lc_super *b)
 	return !memcmp(page[0], page[1], LC_BLOCK_SIZE);
 }
 
+/* What two whole copies say of each other. */
+static void check_copies(const struct store_file *store,
+			 struct check_report *report)
+{
+	u64 first = store->super[0].generation, second = store->super[1].generation;
+
+	if (store->super_fault[0] || store->super_fault[1])
+		return;
+	if (first == second && !same_super(&store->super[0], &store->super[1]))
+		check_add(report, "superblock", LC_SUPER_BLOCK_1,
+			  "both superblock copies are of generation %llu, but they differ",
+			  (unsigned long long)first);
+	/* One behind is what a cut between the two writes leaves. */
+	if (max(first, second) - min(first, second) > 1)
+		check_add(report, "superblock", lc_super_address(first > second),
+			  "superblock copy %u is of generation %llu, the other one of %llu",
+			  first > second,
+			  (unsigned long long)min(first, second),
+			  (unsigned long long)max(first, second));
+}
+
 int check_supers(struct store_file *store, struct check_report *report)
 {
 	const char *why = NULL;
@@ -94,11 +115,6 @@ int check_supers(struct store_file *store, struct check_report *report)
 		check_add(report, "superblock",
 			  lc_super_address((unsigned int)store->newest),
 			  "the device %s", why);
-	if (!store->super_fault[0] && !store->super_fault[1] &&
-	    store->super[0].generation == store->super[1].generation &&
-	    !same_super(&store->super[0], &store->super[1]))
-		check_add(report, "superblock", LC_SUPER_BLOCK_1,
-			  "both superblock copies are of generation %llu, but they differ",
-			  (unsigned long long)store->super[0].generation);
+	check_copies(store, report);
 	return 0;
 }

@@ -48,3 +48,11 @@ int check_store(struct store_file *store, struct check_report *report)
 		return error;
 	return 0;
 }
+
+int check_super(const struct store_file *store, const struct lc_super *super,
+		struct check_report *report)
+{
+	memset(report, 0, sizeof(*report));
+	report->super = *super;
+	return check_map(store, report);
+}

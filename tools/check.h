@@ -33,6 +33,14 @@ struct check_report {
  * of an unknown version, or cannot be read at all.
  */
 int check_store(struct store_file *store, struct check_report *report);
+
+/*
+ * Checks tree, journal and space alone, as @super has them, whether or not that
+ * is on @store.  Returns 0 or a negative errno, reported.
+ */
+int check_super(const struct store_file *store, const struct lc_super *super,
+		struct check_report *report);
+
 void check_free(struct check_report *report);
 
 #endif

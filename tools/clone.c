@@ -36,13 +36,16 @@ static bool owned_elsewhere(const struct lc_super *super)
 {
 	char here[LC_NAME_BYTES];
 
-	if (!*super->owner_host && !super->owner_epoch &&
-	    lc_uuid_is_null(super->owner_boot))
+	if (!*super->owner_host && lc_uuid_is_null(super->owner_boot))
 		return false;
 	host_name(here);
 	return strncmp(super->owner_host, here, LC_NAME_BYTES);
 }
 
+/*
+ * The owner's epoch stays: without it the store would count as parked, and a
+ * journal with damage before its end would pass for one that ends there.
+ */
 static int clear_owner(const struct clone *clone, const char *device)
 {
 	struct store_file store;
@@ -54,7 +57,6 @@ static int clear_owner(const struct clone *clone, const char *device)
 		return error;
 	super = *store_super(&store);
 	super.generation++;
-	super.owner_epoch = 0;
 	memset(super.owner_boot, 0, sizeof(super.owner_boot));
 	memset(super.owner_host, 0, sizeof(super.owner_host));
 	error = store_write_supers(&store, &super);

@@ -71,8 +71,10 @@ static void put_super(FILE *to, const struct lc_super *super)
 	put_uuid(to, "content-uuid", super->content_uuid);
 	put_uuid(to, "parent-uuid", super->parent_uuid);
 	put_uuid(to, "snapshot-set", super->snapshot_set);
-	put_text(to, "snapshot", super->snapshot_name);
-	put_text(to, "parent-snapshot", super->parent_name);
+	if (*super->snapshot_name)
+		put_text(to, "snapshot", super->snapshot_name);
+	if (*super->parent_name)
+		put_text(to, "parent-snapshot", super->parent_name);
 	fprintf(to, "state %s\n", describe_state(super));
 	put_number(to, "layers", super->layers);
 	put_number(to, "head-generation", super->head_generation);

@@ -24,7 +24,9 @@ static const struct verb *const verbs[] = {
 	&verb_table,
 	&verb_info,
 	&verb_check,
+	&verb_repair,
 	&verb_dump,
+	&verb_restore,
 	&verb_scan,
 };
 

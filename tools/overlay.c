@@ -139,3 +139,25 @@ void overlay_build(struct overlay *overlay)
 	overlay_free(overlay);
 	*overlay = built;
 }
+
+size_t overlay_find(const struct overlay *overlay, u64 first)
+{
+	size_t low = 0, high = overlay->runs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (end_of(&overlay->run[middle]) <= first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool overlay_touches(const struct overlay *overlay, u64 first, u64 blocks)
+{
+	size_t at = overlay_find(overlay, first);
+
+	return at < overlay->runs && overlay->run[at].first < first + blocks;
+}

@@ -20,6 +20,15 @@ void overlay_add(struct overlay *overlay, const struct lc_run *run);
 /* Once, after the last overlay_add(). */
 void overlay_build(struct overlay *overlay);
 
+/*
+ * After overlay_build(): the first run that ends behind block @first; its
+ * number, which is overlay->runs when there is none.
+ */
+size_t overlay_find(const struct overlay *overlay, u64 first);
+
+/* After overlay_build(): whether a run touches @blocks blocks from @first on. */
+bool overlay_touches(const struct overlay *overlay, u64 first, u64 blocks);
+
 void overlay_free(struct overlay *overlay);
 
 #endif

@@ -106,7 +106,7 @@ static int report_damage(const char *path, const struct check_report *report)
 	if (!report->findings)
 		return STATUS_DONE;
 	report_error(path, "is damaged: %zu findings", report->findings);
-	report_hint("keep a copy of the device as it is; 'lclone dump' shows what can still be read");
+	report_hint("keep a copy of the device as it is; 'lclone repair --dry-run' tells what can be restored");
 	return STATUS_DAMAGED;
 }
 

@@ -39,26 +39,81 @@ bool lc_checkpoint_wanted(struct lc_store *store)
 	return wanted;
 }
 
-/* Takes all that is dirty at one moment, and the mark of the same moment. */
-static void take_pages(struct lc_store *store, struct checkpoint *ckpt)
+static struct lc_page *parent_of(struct lc_page *page)
 {
-	struct lc_map *map = &store->map;
+	return page->parent ? &page->parent->page : NULL;
+}
+
+/* Under the lock, as the next. */
+static void take_page(struct checkpoint *ckpt, struct lc_page *page)
+{
+	list_del_init(&page->dirty_link);
+	list_add_tail(&page->writing_link, &ckpt->pages[page->level]);
+	page->dirty = false;
+	page->writing = true;
+	ckpt->store->map.charged -= !lc_page_charged(page);
+}
+
+static void make_dirty(struct lc_store *store, struct lc_page *page)
+{
+	if (page->dirty)
+		return;
+	store->map.charged += !lc_page_charged(page);
+	page->dirty = true;
+	list_add_tail(&page->dirty_link, &store->map.dirty[page->level]);
+}
+
+/* All that is dirty at one moment, and the mark of the same moment.  Under the lock. */
+static void take_all(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
 	struct lc_page *page, *next;
+	unsigned int level;
+
+	ckpt->mark = store->journal.durable;
+	for (level = 0; level <= store->super.root_level; level++)
+		list_for_each_entry_safe(page, next, &store->map.dirty[level],
+					 dirty_link)
+			take_page(ckpt, page);
+}
+
+/*
+ * As many leaves as fit under the dirty cap with the nodes above them.  The rest
+ * stays dirty, with what is above it, and needs the journal as it is.  Under the
+ * lock.
+ */
+static void take_part(struct checkpoint *ckpt)
+{
+	struct lc_store *store = ckpt->store;
+	struct list_head *dirty = &store->map.dirty[0];
+	u32 leaves = lc_group_leaves(store);
+	struct lc_page *page, *next, *at;
+
+	ckpt->mark = store->journal.tail;
+	list_for_each_entry_safe(page, next, dirty, dirty_link) {
+		if (!leaves--)
+			break;
+		for (at = page; at && at->dirty; at = parent_of(at))
+			take_page(ckpt, at);
+	}
+	list_for_each_entry(page, dirty, dirty_link)
+		for (at = parent_of(page); at; at = parent_of(at))
+			make_dirty(store, at);
+}
+
+static void take_pages(struct checkpoint *ckpt, bool part)
+{
+	struct lc_store *store = ckpt->store;
 	unsigned long flags;
 	unsigned int level;
 
-	spin_lock_irqsave(&store->lock, flags);
-	ckpt->mark = store->journal.durable;
-	for (level = 0; level <= store->super.root_level; level++) {
+	for (level = 0; level <= store->super.root_level; level++)
 		INIT_LIST_HEAD(&ckpt->pages[level]);
-		list_for_each_entry_safe(page, next, &map->dirty[level], dirty_link) {
-			list_del_init(&page->dirty_link);
-			list_add_tail(&page->writing_link, &ckpt->pages[level]);
-			page->dirty = false;
-			page->writing = true;
-			map->charged -= !lc_page_charged(page);
-		}
-	}
+	spin_lock_irqsave(&store->lock, flags);
+	if (part)
+		take_part(ckpt);
+	else
+		take_all(ckpt);
 	spin_unlock_irqrestore(&store->lock, flags);
 }
 
@@ -159,7 +214,7 @@ static bool place(struct lc_store *store, struct lc_page *page,
 		if (!ref->address)
 			return false;
 	}
-	page->old_address = had ? old->address : 0;
+	page->old = *old;
 	alloc->page_blocks += (ref->state == LC_REF_PAGE) - had;
 	if (page->promised &&
 	    (ref->state == LC_REF_PAGE || (!page->claims && !page->dirty))) {
@@ -255,9 +310,9 @@ static void fill_super(struct checkpoint *ckpt)
 	/* The pages before this checkpoint are not of its tree. */
 	for (level = 0; level <= super->root_level; level++)
 		list_for_each_entry(page, &ckpt->pages[level], writing_link)
-			if (page->old_address &&
-			    page->old_address < super->layout.data_start)
-				__clear_bit(page->old_address - reserve_start,
+			if (page->old.address &&
+			    page->old.address < super->layout.data_start)
+				__clear_bit(page->old.address - reserve_start,
 					    super->reserve_map);
 	spin_unlock_irqrestore(&store->lock, flags);
 }
@@ -288,13 +343,14 @@ static void finish(struct checkpoint *ckpt)
 
 	spin_lock_irqsave(&store->lock, flags);
 	store->alloc.below_full = false;
+	WRITE_ONCE(store->checkpoint_due, false);
 	store->journal.tail = ckpt->mark;
 	for (level = 0; level <= store->super.root_level; level++) {
 		list_for_each_entry_safe(page, next, &ckpt->pages[level],
 					 writing_link) {
-			if (page->old_address)
-				lc_free_page(store, page->old_address);
-			page->old_address = 0;
+			if (page->old.address)
+				lc_free_page(store, page->old.address);
+			page->old.address = 0;
 			page->writing = false;
 			list_del_init(&page->writing_link);
 			/* Its last claim went while it was being written. */
@@ -315,27 +371,24 @@ static void unplace(struct lc_store *store, struct lc_page *page)
 {
 	struct lc_ref *ref = lc_page_ref(store, page);
 	struct lc_alloc *alloc = &store->alloc;
-	bool had = page->old_address;
+	bool had = page->old.address;
 
 	alloc->page_blocks += had - (ref->state == LC_REF_PAGE);
 	alloc->promised_blocks += !had - page->promised;
 	page->promised = !had;
 	if (ref->state == LC_REF_PAGE)
 		lc_free_page(store, ref->address);
-	ref->state = had ? LC_REF_PAGE : LC_REF_NONE;
-	ref->address = page->old_address;
-	page->old_address = 0;
+	*ref = page->old;
+	page->old.address = 0;
 }
 
 /*
  * The device below was full.  No superblock names what has been written, so all
- * pages get their old places back and are dirty again; only refs that a
- * checkpoint will fill in anew, before anything reads them, are not as before.
+ * pages get their old places back and are dirty again.
  */
 static void take_back(struct checkpoint *ckpt)
 {
 	struct lc_store *store = ckpt->store;
-	struct lc_map *map = &store->map;
 	struct lc_page *page, *next;
 	unsigned long flags;
 	unsigned int level;
@@ -351,11 +404,7 @@ static void take_back(struct checkpoint *ckpt)
 			}
 			page->writing = false;
 			list_del_init(&page->writing_link);
-			if (page->dirty)
-				continue;
-			map->charged += !lc_page_charged(page);
-			page->dirty = true;
-			list_add_tail(&page->dirty_link, &map->dirty[level]);
+			make_dirty(store, page);
 		}
 	}
 	spin_unlock_irqrestore(&store->lock, flags);
@@ -374,7 +423,7 @@ static void abandon(struct checkpoint *ckpt)
 			list_del_init(&page->writing_link);
 }
 
-static int run(struct lc_store *store)
+static int run(struct lc_store *store, bool part)
 {
 	struct checkpoint ckpt = {
 		.store = store,
@@ -383,7 +432,7 @@ static int run(struct lc_store *store)
 	const char *why = "a write of metadata failed";
 	int error;
 
-	take_pages(store, &ckpt);
+	take_pages(&ckpt, part);
 	error = write_pages(&ckpt);
 	if (ckpt.below_full) {
 		take_back(&ckpt);
@@ -410,7 +459,14 @@ static int run(struct lc_store *store)
 	return 0;
 }
 
-int lc_checkpoint_locked(struct lc_store *store)
+/* For the tick to try again. */
+static void put_off(struct lc_store *store)
+{
+	WRITE_ONCE(store->checkpoint_due, true);
+	store->ops->kick(store->ctx, LC_KICK_DIRTY);
+}
+
+static int run_twice(struct lc_store *store, bool part)
 {
 	bool again = !store->alloc.below_full;
 	int error;
@@ -419,18 +475,34 @@ int lc_checkpoint_locked(struct lc_store *store)
 		return 0;
 	if (lc_failed(store))
 		return -EIO;
-	error = run(store);
+	error = run(store, part);
 	/* Now the reserve is asked first, which is likely to have its space. */
 	if (error == -ENOSPC && again && !lc_failed(store))
-		error = run(store);
+		error = run(store, part);
+	if (error == -ENOSPC)
+		put_off(store);
 	return error;
+}
+
+int lc_checkpoint_locked(struct lc_store *store)
+{
+	return run_twice(store, false);
+}
+
+int lc_checkpoint_part(struct lc_store *store)
+{
+	return run_twice(store, true);
 }
 
 int lc_checkpoint(struct lc_store *store)
 {
-	int error;
+	int error = lc_scan_for_pages(store);
 
-	lc_scan_for_pages(store);
+	/* Later, rather than without a place for some of the pages. */
+	if (error == -ENOMEM) {
+		put_off(store);
+		return error;
+	}
 	mutex_lock(&store->checkpoint_mutex);
 	error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);

@@ -502,7 +502,7 @@ bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
 		charge += !lc_page_charged(at);
 		*new_pages += needs_space(store, at);
 	}
-	if (charge && !store->read_only && map->charged + charge >
+	if (charge && !map->uncapped && map->charged + charge >
 	    lc_dirty_cap(store->super.layout.reserve_blocks)) {
 		starve(store);
 		return false;

@@ -25,7 +25,7 @@ struct lc_page {
 	struct list_head writing_link;	/* in the checkpoint's list of its level */
 	u64 index;			/* in its level */
 	u32 claims;
-	u32 old_address;		/* to be freed when the checkpoint is done */
+	struct lc_ref old;		/* its address is freed when the checkpoint is done */
 	u16 slot;			/* in the parent */
 	u8 level;
 	bool dirty;
@@ -61,6 +61,7 @@ struct lc_map {
 	u32 nodes_in_memory;
 	u32 charged;			/* pages for which lc_page_charged() */
 	bool starved;			/* a claim failed; the next release tells */
+	bool uncapped;			/* the journal is being replayed */
 	u64 data_blocks;		/* data entries of the whole map */
 	u64 zero_blocks;		/* known-zero entries of the whole map */
 };

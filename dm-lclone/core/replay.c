@@ -47,7 +47,7 @@ static void count_leaves(struct replay *replay, const struct lc_run *run)
 	replay->last_leaf = last;
 }
 
-/* A checkpoint before the run is applied must not give its blocks to pages. */
+/* What a later group lets go has been given out all the same. */
 static void keep_blocks(struct lc_store *store, const struct lc_run *run)
 {
 	struct lc_alloc *alloc = &store->alloc;
@@ -57,7 +57,6 @@ static void keep_blocks(struct lc_store *store, const struct lc_run *run)
 		return;
 	spin_lock_irqsave(&store->lock, flags);
 	alloc->high_water = max(alloc->high_water, run->value + run->count);
-	lc_mark_used(store, run->value, run->count);
 	spin_unlock_irqrestore(&store->lock, flags);
 }
 
@@ -121,15 +120,33 @@ static int find_group(struct lc_store *store, struct replay *replay)
 	return 0;
 }
 
-/* Keeps the blocks of all groups from @replay->at on. */
-static int look_ahead(struct lc_store *store, const struct replay *replay)
+/* Whether a closing block of this epoch lies beyond where the replay ended. */
+static int check_end(struct lc_store *store, struct replay *replay)
 {
-	struct replay ahead = *replay;
-	int blocks;
+	u32 ring = store->super.layout.journal_blocks;
+	u32 at = replay->at.block;
+	struct lc_journal_block block;
+	const char *why;
+	int error;
+	u32 i;
 
-	while ((blocks = find_group(store, &ahead)) > 0)
-		ahead.at = ahead.next;
-	return blocks;
+	/* A store that was parked has checkpointed all, and written nothing since. */
+	if (!store->super.owner_epoch)
+		return 0;
+	for (i = 0; i < ring; i++, at = ring_next(store, at)) {
+		error = read_block(store, at, replay->page, &block, &why);
+		if (error)
+			return error;
+		if (!block.sealed || block.epoch != store->super.epoch ||
+		    !block.closes || block.sequence < replay->at.sequence)
+			continue;
+		store->ops->report(store->ctx,
+				   "the journal is damaged before its end",
+				   store->super.layout.journal_start +
+				   replay->at.block);
+		return -EUCLEAN;
+	}
+	return 0;
 }
 
 /* Sets the entries of one run, leaf by leaf. */
@@ -168,34 +185,21 @@ static int apply_run(struct lc_store *store, struct lc_run run)
 }
 
 /*
- * Checkpoints up to @replay->at when the next group might not fit otherwise.
- * Between the mark of the last checkpoint and a crash in the next one, no more
- * than three times the dirty cap can have got dirty.
+ * Nothing is written before the journal has been seen to be whole to its end,
+ * and no block is given out before it is known which are named there: all of it
+ * is applied in memory.  Between the mark of the last checkpoint and a crash in
+ * the next one, no more than three times the dirty cap can have got dirty.
  */
-static int make_room(struct lc_store *store, struct replay *replay)
+static int check_bounds(struct lc_store *store, const struct replay *replay)
 {
 	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
-	u64 pages = replay->group_leaves * (store->super.root_level + 1);
-	int error;
 
-	if (replay->group_leaves > lc_group_leaves(store) ||
-	    (store->read_only && store->map.charged > 4 * (u64)cap)) {
-		store->ops->report(store->ctx,
-				   "the journal holds more than it ever could",
-				   store->super.layout.journal_start +
-				   replay->at.block);
-		return -EUCLEAN;
-	}
-	if (store->read_only || store->map.charged + pages <= cap)
+	if (replay->group_leaves <= lc_group_leaves(store) &&
+	    store->map.charged <= 4 * (u64)cap)
 		return 0;
-	store->journal.durable = replay->at;
-	error = look_ahead(store, replay);
-	if (!error)
-		error = lc_scan_for_pages(store);
-	/* What the scan has found to be free may be named ahead. */
-	if (!error)
-		error = look_ahead(store, replay);
-	return error ? error : lc_checkpoint(store);
+	store->ops->report(store->ctx, "the journal holds more than it ever could",
+			   store->super.layout.journal_start + replay->at.block);
+	return -EUCLEAN;
 }
 
 static int apply_group(struct lc_store *store, struct replay *replay, int blocks)
@@ -233,38 +237,12 @@ static int apply_group(struct lc_store *store, struct replay *replay, int blocks
 	return 0;
 }
 
-/* Whether a closing block of this epoch lies beyond where the replay ended. */
-static int check_end(struct lc_store *store, struct replay *replay)
-{
-	u32 ring = store->super.layout.journal_blocks;
-	u32 at = replay->at.block;
-	struct lc_journal_block block;
-	const char *why;
-	int error;
-	u32 i;
-
-	for (i = 0; i < ring; i++, at = ring_next(store, at)) {
-		error = read_block(store, at, replay->page, &block, &why);
-		if (error)
-			return error;
-		if (!block.sealed || block.epoch != store->super.epoch ||
-		    !block.closes || block.sequence < replay->at.sequence)
-			continue;
-		store->ops->report(store->ctx,
-				   "the journal is damaged before its end",
-				   store->super.layout.journal_start +
-				   replay->at.block);
-		return -EUCLEAN;
-	}
-	return 0;
-}
-
 static int replay_groups(struct lc_store *store, struct replay *replay)
 {
 	int blocks, error;
 
 	while ((blocks = find_group(store, replay)) > 0) {
-		error = make_room(store, replay);
+		error = check_bounds(store, replay);
 		if (!error)
 			error = apply_group(store, replay, blocks);
 		if (error)
@@ -272,8 +250,7 @@ static int replay_groups(struct lc_store *store, struct replay *replay)
 	}
 	if (blocks < 0)
 		return blocks;
-	/* A store that was parked has checkpointed all, and written nothing since. */
-	return store->super.owner_epoch ? check_end(store, replay) : 0;
+	return check_end(store, replay);
 }
 
 int lc_journal_replay(struct lc_store *store)
@@ -291,10 +268,10 @@ int lc_journal_replay(struct lc_store *store)
 	store->journal.durable = replay.at;
 	store->journal.tail = replay.at;
 	replay.page = store->ops->page_get(store->ctx, true);
+	store->map.uncapped = true;
 	error = replay_groups(store, &replay);
+	store->map.uncapped = false;
 	store->ops->page_put(store->ctx, replay.page);
-	/* It has the blocks of all groups, those that later ones let go as well. */
-	lc_scan_drop(store);
 	/* Counts of data blocks moved with the map. */
 	store->alloc.used_blocks = (u32)store->map.data_blocks;
 	store->journal.head = replay.at;

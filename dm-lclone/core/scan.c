@@ -40,8 +40,8 @@ static void mark_page(struct lc_store *store, struct lc_page *page)
 	if (ref->state == LC_REF_PAGE)
 		lc_mark_used(store, ref->address, 1);
 	/* Both places count while a checkpoint is under way. */
-	if (page->old_address)
-		lc_mark_used(store, page->old_address, 1);
+	if (page->old.address)
+		lc_mark_used(store, page->old.address, 1);
 }
 
 static void mark_pages(struct lc_store *store, struct lc_page *page)
@@ -101,7 +101,8 @@ static void end(struct lc_store *store, int error)
 	if (error) {
 		drop = alloc->bitmap;
 		alloc->bitmap = NULL;
-		alloc->scan = error == -EINTR ? LC_SCAN_NONE : LC_SCAN_FAILED;
+		alloc->scan = error == -EINTR || error == -ENOMEM ?
+			      LC_SCAN_NONE : LC_SCAN_FAILED;
 	} else {
 		mark_freed(store, &alloc->freed_open);
 		mark_freed(store, &alloc->freed_round);
@@ -115,13 +116,18 @@ static void end(struct lc_store *store, int error)
 		store->ops->bitmap_put(store->ctx, drop);
 }
 
-/* Under scan_mutex.  With @may_stop it gives up when it is asked to. */
+/*
+ * Under scan_mutex.  With @may_stop it gives up when it is asked to, and where a
+ * page could not be read before; a checkpoint depends on it, and tries again.
+ */
 static int scan(struct lc_store *store, bool may_stop)
 {
+	enum lc_scan_state state = store->alloc.scan;
 	u64 block = 0;
 	int error;
 
-	if (store->alloc.scan != LC_SCAN_NONE || store->read_only)
+	if (state == LC_SCAN_DONE || (state == LC_SCAN_FAILED && may_stop) ||
+	    store->read_only)
 		return 0;
 	mutex_lock(&store->checkpoint_mutex);
 	error = begin(store);

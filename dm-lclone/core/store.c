@@ -79,17 +79,39 @@ static int write_copy(struct lc_store *store, unsigned int copy)
 	return error;
 }
 
+/* Sees to it that what is dirty finds places. */
+static int find_places(struct lc_store *store)
+{
+	return lc_space_known(store) < store->map.charged ? lc_scan(store) : 0;
+}
+
+/*
+ * A replay may leave more behind than the dirty cap, and a full store has places
+ * for no more than that: part by part, each of which frees as many as it takes.
+ */
+static int write_replayed(struct lc_store *store)
+{
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	int error = find_places(store);
+
+	while (!error && store->map.charged > cap) {
+		mutex_lock(&store->checkpoint_mutex);
+		error = lc_checkpoint_part(store);
+		mutex_unlock(&store->checkpoint_mutex);
+		if (!error)
+			error = find_places(store);
+	}
+	return error;
+}
+
 /* A checkpoint with an empty journal of a new epoch behind it. */
 static int new_epoch(struct lc_store *store)
 {
 	struct lc_journal *journal = &store->journal;
-	int error;
+	int error = write_replayed(store);
 
-	if (lc_space_known(store) < store->map.charged) {
-		error = lc_scan(store);
-		if (error)
-			return error;
-	}
+	if (error)
+		return error;
 	journal->epoch = store->super.epoch + 1;
 	journal->head.csum = 0;
 	journal->durable = journal->head;

@@ -87,6 +87,7 @@ struct lc_store {
 	bool read_only;			/* nothing may be written */
 	bool failed;			/* latched; read with READ_ONCE */
 	bool stop_scan;			/* a scan that runs gives up; READ_ONCE */
+	bool checkpoint_due;		/* one was put off; READ_ONCE */
 	const char *fail_reason;
 
 	struct lc_map map;
@@ -163,11 +164,18 @@ static inline bool lc_failed(const struct lc_store *store)
 /*
  * Writes the images of all that is dirty; see checkpoint.c.  Process context.
  * Returns 0, also when the store is read-only; -ENOSPC when the device below has
- * no space, and all is as it was; or another negative errno, and then the store
- * is in failed mode.  The second takes the mutex for granted.
+ * no space, or -ENOMEM, and all is as it was, with @checkpoint_due set and a kick
+ * for the tick, which is to try again; or another negative errno, and then the
+ * store is in failed mode.  The second takes the mutex for granted.
  */
 int lc_checkpoint(struct lc_store *store);
 int lc_checkpoint_locked(struct lc_store *store);
+
+/*
+ * The same for a part of what is dirty, no more than the dirty cap; the journal
+ * stays as it is.  For the activation, under the mutex.
+ */
+int lc_checkpoint_part(struct lc_store *store);
 
 /* Whether a checkpoint has anything to do. */
 bool lc_checkpoint_wanted(struct lc_store *store);

@@ -2,12 +2,12 @@
 /*
  * Uses a store as an active clone does, by the core itself, from a seed:
  *
- *	live-store STORE SEED STEPS [STOP]
+ *	live-store STORE SEED STEPS [STOP|park]
  *
  * First writes, overwrites, zeroing, rounds and checkpoints by chance, then a
  * last round, and no end: the store is left as a loss of power leaves it.  Prints
  * what a dump must then say.  With STOP the program ends at its STOPth write, and
- * prints nothing.
+ * prints nothing; with "park" the store is left as a clean deactivation leaves it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,10 +331,12 @@ int main(int argc, char **argv)
 	struct lc_super super;
 	const char *why;
 	int stale, steps;
+	bool park;
 
 	if (argc < 4 || store_open(argv[1], STORE_WRITE, &file))
 		return 2;
 	srandom((unsigned int)atoi(argv[2]));
+	park = argc > 4 && !strcmp(argv[4], "park");
 	stop = argc > 4 ? atol(argv[4]) : 0;
 	why = lc_super_load(&ops, NULL, page, &super, &fault, &stale);
 	if (why)
@@ -348,6 +350,8 @@ int main(int argc, char **argv)
 		one_step();
 	flush();
 	print_map();
+	if (park && lc_store_park(&store))
+		die("the store cannot be parked");
 	lc_store_destroy(&store);
 	store_close(&file);
 	return 0;

@@ -70,7 +70,7 @@ test_dump_formats() {
 	filled 3 10 3
 	expect 0 lclone dump s.img
 	[ "$(head -n 1 out)" = "lclone-dump 1" ] || fail "no head"
-	for key in store-uuid clone-uuid content-uuid parent-uuid snapshot-set snapshot parent-snapshot state layers \
+	for key in store-uuid clone-uuid content-uuid parent-uuid snapshot-set state layers \
 		head-generation generation clone-sectors overlap-sectors store-blocks journal \
 		reserve origin-kind origin-sectors origin-uuid fingerprint clone-name \
 		origin-name origin-path end; do

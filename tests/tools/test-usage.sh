@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The command line: help, versions, wrong usage.
 
-verbs="format table info check dump scan template create activate deactivate list tree status remove"
+verbs="format table info check repair dump restore scan template create activate deactivate list tree status remove"
 
 test_no_verb() {
 	expect 2 lclone
@@ -43,7 +43,7 @@ test_every_verb_refuses_unknown_options() {
 
 test_wrong_number_of_arguments() {
 	local verb
-	for verb in table info check dump; do
+	for verb in table info check repair dump restore; do
 		expect 2 lclone "$verb"
 		says "^lclone: $verb: takes one STORE"
 		expect 2 lclone "$verb" a b

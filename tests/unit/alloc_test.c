@@ -11,7 +11,7 @@ static void no_block_is_given_out_twice(struct kunit *test)
 	struct space *space = space_new(test, 4096, 12);
 	u32 i;
 
-	for (i = 0; i < 20000 && !test->failed; i++)
+	for (i = 0; i < 20000 && test->status != KUNIT_FAILURE; i++)
 		space_step(space);
 	space_compare(space);
 	space_reopen(space);
@@ -24,9 +24,9 @@ static void p4_p5_no_block_is_given_out_twice_when_space_is_short(struct kunit *
 	u32 i, k;
 
 	space->zero_percent = 45;
-	for (i = 0; i < 6 && !test->failed; i++) {
+	for (i = 0; i < 6 && test->status != KUNIT_FAILURE; i++) {
 		space_fill(space);
-		for (k = 0; k < 6000 && !test->failed; k++)
+		for (k = 0; k < 6000 && test->status != KUNIT_FAILURE; k++)
 			space_step(space);
 		space_compare(space);
 		space_reopen(space);
@@ -150,16 +150,16 @@ static void p5_full_store_checkpoints_whatever_it_knows(struct kunit *test)
 	u32 i, k;
 
 	space->zero_percent = 50;
-	for (i = 0; i < 5 && !test->failed; i++) {
+	for (i = 0; i < 5 && test->status != KUNIT_FAILURE; i++) {
 		space_fill(space);
 		space_reopen(space);
-		for (k = 0; k < 2000 && !test->failed; k++) {
+		for (k = 0; k < 2000 && test->status != KUNIT_FAILURE; k++) {
 			space_step(space);
 			if (random_chance(2))
 				lc_scan_forget(&space->host->store);
 			if (random_chance(2))
 				lc_round_run(&space->host->store, true);
-			if (random_chance(3) && !space->host->store.scan_mutex.held)
+			if (random_chance(3) && !mutex_is_locked(&space->host->store.scan_mutex))
 				KUNIT_EXPECT_EQ(test, lc_checkpoint(&space->host->store), 0);
 		}
 		KUNIT_EXPECT_FALSE(test, lc_failed(&space->host->store));

@@ -148,7 +148,7 @@ static void p1_power_cut_at_every_step_of_a_checkpoint(struct kunit *test)
 			check_prepared(host);
 			walk_check(test, host->disk);
 			host_delete(host);
-			if (test->failed)
+			if (test->status == KUNIT_FAILURE)
 				return;
 		}
 	}
@@ -226,7 +226,7 @@ static struct lc_ticket late;
 static void abort_late(struct host *host)
 {
 	/* When the leaf has been looked at, and its image is being written. */
-	if (!host->store.checkpoint_mutex.held || !late.leaf ||
+	if (!mutex_is_locked(&host->store.checkpoint_mutex) || !late.leaf ||
 	    lc_page_ref(&host->store, &late.leaf->page)->state != LC_REF_ZERO)
 		return;
 	lc_ticket_abort(&host->store, &late);
@@ -276,8 +276,8 @@ static void move_twice(struct host *host)
 	u32 i;
 
 	/* Only when the image of the first leaf is done, and that of the last not. */
-	if (!host->store.checkpoint_mutex.held || once ||
-	    lc_map_leaf(&host->store, 0)->page.old_address == 0)
+	if (!mutex_is_locked(&host->store.checkpoint_mutex) || once ||
+	    lc_map_leaf(&host->store, 0)->page.old.address == 0)
 		return;
 	once = true;
 	host->pause = NULL;
@@ -361,7 +361,7 @@ static struct host_wait waiting;
 
 static void start_a_round(struct host *host)
 {
-	if (!host->store.checkpoint_mutex.held)
+	if (!mutex_is_locked(&host->store.checkpoint_mutex))
 		return;
 	host->pause = NULL;
 	KUNIT_ASSERT_EQ(host->test, host_write(host, 5 * LEAF, 1, 5), LC_TAKEN);

@@ -139,7 +139,7 @@ static void live(struct kunit *test, const struct life *life)
 	struct clone *clone = clone_new(test, &format, life->clusters);
 	u32 crash;
 
-	for (crash = 0; crash < life->crashes && !test->failed; crash++) {
+	for (crash = 0; crash < life->crashes && test->status != KUNIT_FAILURE; crash++) {
 		recover(clone);
 		compare_walk(clone);
 		clone_verify(clone);
@@ -155,9 +155,9 @@ static void live(struct kunit *test, const struct life *life)
 
 static void p1_p2_p4_one_leaf(struct kunit *test)
 {
-	u32 lives = 40;
+	u32 lives = random_rounds(40);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 600,
 			.origin_blocks = 400, .clusters = 12,
@@ -167,9 +167,9 @@ static void p1_p2_p4_one_leaf(struct kunit *test)
 
 static void p1_p2_p4_many_leaves(struct kunit *test)
 {
-	u32 lives = 30;
+	u32 lives = random_rounds(30);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 100000,
 			.origin_blocks = 90000, .clusters = 70,
@@ -179,9 +179,9 @@ static void p1_p2_p4_many_leaves(struct kunit *test)
 
 static void p1_p2_p4_three_levels(struct kunit *test)
 {
-	u32 lives = 20;
+	u32 lives = random_rounds(20);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048 + random_below(500),
 			.clone_blocks = 300000,
@@ -192,9 +192,9 @@ static void p1_p2_p4_three_levels(struct kunit *test)
 
 static void p1_p2_p4_p5_full_store(struct kunit *test)
 {
-	u32 lives = 12;
+	u32 lives = random_rounds(12);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 100000,
 			.origin_blocks = 90000, .clusters = 300,
@@ -204,9 +204,9 @@ static void p1_p2_p4_p5_full_store(struct kunit *test)
 
 static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 {
-	u32 lives = 6;
+	u32 lives = random_rounds(6);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 50000,
 			.origin_blocks = 0, .clusters = 300,
@@ -216,9 +216,9 @@ static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 
 static void p1_device_that_fails(struct kunit *test)
 {
-	u32 lives = 20;
+	u32 lives = random_rounds(20);
 
-	while (lives-- && !test->failed)
+	while (lives-- && test->status != KUNIT_FAILURE)
 		live(test, &(struct life) {
 			.store_blocks = 2048, .clone_blocks = 20000,
 			.origin_blocks = 30000, .clusters = 40,

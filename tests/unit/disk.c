@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "disk.h"
 #include "random.h"
+#include "walk.h"
 
 #define SECTOR 512u
 #define ALL_SECTORS 0xff
@@ -244,4 +245,19 @@ void disk_power_on(struct disk *disk)
 					       link), keep, tear);
 	disk->dead = false;
 	disk->cut_in = 0;
+}
+
+static int read_for_walk(void *device, u32 block, void *page)
+{
+	return disk_read(device, block, page);
+}
+
+struct walk *walk_disk(struct kunit *test, struct disk *disk)
+{
+	return walk_device(test, read_for_walk, disk);
+}
+
+void walk_check(struct kunit *test, struct disk *disk)
+{
+	walk_free(walk_disk(test, disk));
 }

@@ -76,6 +76,10 @@ void disk_discard(struct disk *disk, u32 block, u32 count);
 void disk_cut(struct disk *disk);
 void disk_power_on(struct disk *disk);
 
+/* walk_device() of it; the second when nothing but its checks are of interest. */
+struct walk *walk_disk(struct kunit *test, struct disk *disk);
+void walk_check(struct kunit *test, struct disk *disk);
+
 /* The block as it lies on the medium, to damage it or to look at it. */
 void *disk_medium(struct disk *disk, u32 block);
 

@@ -7,7 +7,7 @@
 
 static void pause(struct host *host)
 {
-	KUNIT_ASSERT_FALSE(host->test, host->store.lock.held);
+	KUNIT_ASSERT_FALSE(host->test, spin_is_locked(&host->store.lock));
 	if (host->pause)
 		host->pause(host);
 }
@@ -78,7 +78,7 @@ static void op_round_io(void *ctx, enum lc_round_io kind,
 	struct host_round *round = &host->round;
 	unsigned int i;
 
-	KUNIT_ASSERT_FALSE(host->test, host->store.lock.held);
+	KUNIT_ASSERT_FALSE(host->test, spin_is_locked(&host->store.lock));
 	KUNIT_ASSERT_FALSE(host->test, round->active);
 	round->active = true;
 	round->kind = kind;
@@ -174,7 +174,7 @@ static void op_answer(void *ctx, struct lc_wait *wait, int error)
 	struct host_wait *own = container_of(wait, struct host_wait, core);
 	struct host *host = ctx;
 
-	KUNIT_ASSERT_FALSE(host->test, host->store.lock.held);
+	KUNIT_ASSERT_FALSE(host->test, spin_is_locked(&host->store.lock));
 	KUNIT_EXPECT_FALSE(host->test, own->answered);
 	own->answered = true;
 	own->error = error;
@@ -341,13 +341,14 @@ bool host_take_kick(struct host *host, unsigned int which)
 }
 
 /* What may not run now because it would wait for what is under way. */
-static unsigned int blocked(const struct host *host)
+static unsigned int blocked(struct host *host)
 {
 	unsigned int kicks = 0;
 
-	if (host->store.checkpoint_mutex.held || host->store.load_mutex.held)
+	if (mutex_is_locked(&host->store.checkpoint_mutex) ||
+	    mutex_is_locked(&host->store.load_mutex))
 		kicks |= LC_KICK_CHECKPOINT | LC_KICK_SCAN;
-	if (host->store.scan_mutex.held) {
+	if (mutex_is_locked(&host->store.scan_mutex)) {
 		kicks |= LC_KICK_SCAN;
 		/* A checkpoint would have to wait for the scan, or needs none. */
 		if (lc_space_known(&host->store) <

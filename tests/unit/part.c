@@ -108,7 +108,7 @@ static bool part_taken(struct clone *clone, struct part *part, enum lc_take take
 	case LC_CHANGED:
 		return true;
 	case LC_LOAD:
-		if (clone->host->store.load_mutex.held) {
+		if (mutex_is_locked(&clone->host->store.load_mutex)) {
 			part_state(clone, part, PART_BUSY);
 			clone->host->kicks |= LC_KICK_RETRY;
 			return false;

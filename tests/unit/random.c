@@ -4,6 +4,7 @@
 #include "random.h"
 
 static u64 state;
+static u32 limit_percent = 100;
 
 void random_seed(u64 seed)
 {
@@ -35,4 +36,14 @@ void random_fill(void *into, size_t bytes)
 
 	while (bytes--)
 		*at++ = (u8)random_u64();
+}
+
+void random_limit(u32 percent)
+{
+	limit_percent = percent;
+}
+
+u32 random_rounds(u32 rounds)
+{
+	return max(rounds * limit_percent / 100, 1u);
 }

@@ -16,4 +16,11 @@ bool random_chance(u32 percent);
 
 void random_fill(void *into, size_t bytes);
 
+/*
+ * How many of @rounds a long random test is to do: all of them, or what
+ * random_limit() leaves where a processor is slow; at least 1.
+ */
+u32 random_rounds(u32 rounds);
+void random_limit(u32 percent);
+
 #endif

@@ -43,7 +43,7 @@ static void p1_groups_are_replayed_round_the_end_of_the_ring(struct kunit *test)
 	struct host *host = small(test);
 	u32 i;
 
-	for (i = 0; i < 300 && !test->failed; i++) {
+	for (i = 0; i < 300 && test->status != KUNIT_FAILURE; i++) {
 		KUNIT_ASSERT_EQ(test, host_write(host, i * 5 % 2000, 1 + i % 3, i),
 				LC_TAKEN);
 		KUNIT_ASSERT_EQ(test, host_flush(host), 0);
@@ -117,13 +117,13 @@ static void p6_damage_in_a_closed_group_is_found(struct kunit *test)
 static void p2_blocks_of_an_earlier_life_do_not_count(struct kunit *test)
 {
 	struct host *host = small(test);
-	u8 stale[8][LC_BLOCK_SIZE];
+	u8 *stale = kunit_kzalloc(test, 8 * LC_BLOCK_SIZE, GFP_KERNEL);
 	u32 i;
 
 	/* A life that wrote eight groups, and was not there in the end. */
 	rounds(host, 8);
 	for (i = 0; i < 8; i++)
-		memcpy(stale[i], ring_block(host, i), LC_BLOCK_SIZE);
+		memcpy(stale + i * LC_BLOCK_SIZE, ring_block(host, i), LC_BLOCK_SIZE);
 	for (i = 1; i < 8; i++)
 		memset(ring_block(host, i), 0, LC_BLOCK_SIZE);
 	host_drop(host);
@@ -131,7 +131,8 @@ static void p2_blocks_of_an_earlier_life_do_not_count(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, host_read(host, 10), HOST_BELOW);
 	/* Its sequence numbers are used again, and its blocks turn up. */
 	for (i = 0; i < 7; i++)
-		memcpy(ring_block(host, i), stale[i + 1], LC_BLOCK_SIZE);
+		memcpy(ring_block(host, i), stale + (i + 1) * LC_BLOCK_SIZE,
+		       LC_BLOCK_SIZE);
 	host_drop(host);
 	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
 	KUNIT_EXPECT_EQ(test, host_read(host, 0), 100);
@@ -357,24 +358,22 @@ static void write_and_cut(struct host *host)
 {
 	u32 i;
 
-	if (!host->store.checkpoint_mutex.held)
+	if (!mutex_is_locked(&host->store.checkpoint_mutex))
 		return;
 	host->pause = NULL;
 	for (i = 20; i < 45; i++)
 		KUNIT_ASSERT_EQ(host->test,
 				host_write(host, i * LEAF + 1, 1, 1000 + i), LC_TAKEN);
 	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	KUNIT_ASSERT_EQ(host->test, host_write(host, 2, 1, 7), LC_TAKEN);
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
 	disk_cut(host->disk);
 }
 
-/*
- * More has got dirty than one checkpoint takes: the replay needs several, and
- * none may put its pages where later groups have their data.
- */
-static void p1_checkpoint_of_a_replay_keeps_what_is_named_ahead(struct kunit *test)
+/* A journal of five groups, which make more pages dirty than a checkpoint takes. */
+static struct host *long_journal(struct kunit *test)
 {
 	struct host *host = small(test);
-	u64 generation;
 	u32 i;
 
 	/* So many pages that new ones go to the data area. */
@@ -389,12 +388,127 @@ static void p1_checkpoint_of_a_replay_keeps_what_is_named_ahead(struct kunit *te
 	KUNIT_EXPECT_NE(test, lc_checkpoint(&host->store), 0);
 	host_drop(host);
 	KUNIT_ASSERT_EQ(test, host_open(host, true), 0);
+	return host;
+}
+
+/*
+ * More has got dirty than one checkpoint takes: the replay needs several, and
+ * none may put its pages where later groups have their data.
+ */
+static void p1_checkpoint_of_a_replay_keeps_what_is_named_ahead(struct kunit *test)
+{
+	struct host *host = long_journal(test);
+	u64 generation;
+	u32 i;
+
 	generation = host->store.super.generation;
 	host_drop(host);
 	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
 	KUNIT_EXPECT_GT(test, host->store.super.generation, generation + 1);
 	for (i = 0; i < 45; i++)
 		KUNIT_EXPECT_EQ(test, host_read(host, i * LEAF + 1), 1000 + i);
+	host_delete(host);
+}
+
+static void count_writes(struct host *host, u32 block)
+{
+	(void)block;
+	++*(u32 *)host->owner;
+}
+
+/* Or pages would go where the groups behind the damage have their data. */
+static void p6_nothing_is_written_over_a_damaged_journal(struct kunit *test)
+{
+	struct host *host = long_journal(test);
+	u32 writes = 0;
+	u32 i;
+
+	ring_block(host, 3)[100] ^= 1;
+	host_drop(host);
+	host->owner = &writes;
+	host->wrote = count_writes;
+	KUNIT_EXPECT_EQ(test, host_open(host, false), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, writes, 0);
+	host->wrote = NULL;
+	ring_block(host, 3)[100] ^= 1;
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (i = 0; i < 45; i++)
+		KUNIT_EXPECT_EQ(test, host_read(host, i * LEAF + 1), 1000 + i);
+	host_delete(host);
+}
+
+/*
+ * Fills it, so that pages which are written anew go to the reserve; what is kept
+ * free for them is then among the data.
+ */
+static void fill_to_the_last(struct host *host)
+{
+	u32 i;
+
+	for (i = 0; i < 70; i++)
+		KUNIT_ASSERT_EQ(host->test, host_write(host, i * LEAF, 1, i), LC_TAKEN);
+	for (i = 0; host_write(host, 80 * LEAF + i, 1, 7) == LC_TAKEN; i++)
+		;
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	KUNIT_ASSERT_EQ(host->test, lc_checkpoint(&host->store), 0);
+	KUNIT_ASSERT_EQ(host->test, lc_scan(&host->store), 0);
+	for (i = 41; i < 70; i++)
+		KUNIT_ASSERT_EQ(host->test, host_zero(host, i * LEAF + 1, 1), LC_TAKEN);
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	KUNIT_ASSERT_EQ(host->test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_GT(host->test, host->store.alloc.reserve_used, 50);
+}
+
+static void zero_leaves(struct host *host, u32 first, u32 end)
+{
+	for (; first < end; first++)
+		KUNIT_ASSERT_EQ(host->test, host_zero(host, first * LEAF, 1), LC_TAKEN);
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+}
+
+/* The groups that follow name all that is free between them, one after the other. */
+static void move_and_cut(struct host *host)
+{
+	u32 i;
+
+	if (!mutex_is_locked(&host->store.checkpoint_mutex))
+		return;
+	host->pause = NULL;
+	zero_leaves(host, 15, 40);
+	for (i = 0; host_write(host, 81 * LEAF + i, 1, 8) == LC_TAKEN; i++)
+		;
+	for (i = 0; i < 24; i++) {
+		KUNIT_ASSERT_EQ(host->test, host_zero(host, 80 * LEAF + 2 * i, 2),
+				LC_TAKEN);
+		KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+		KUNIT_ASSERT_EQ(host->test, host_write(host, 1 + 2 * i, 2, 1000 + i),
+				LC_TAKEN);
+		KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	}
+	disk_cut(host->disk);
+}
+
+/* A replay makes more pages dirty than there are places for at any time. */
+static void p5_full_store_with_a_long_journal_is_replayed(struct kunit *test)
+{
+	struct host *host = small(test);
+	u32 i;
+
+	fill_to_the_last(host);
+	zero_leaves(host, 0, 15);
+	host->pause = move_and_cut;
+	KUNIT_EXPECT_NE(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_NULL(test, host->pause);
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (i = 0; i < 40; i++)
+		KUNIT_EXPECT_EQ(test, host_read(host, i * LEAF), 0);
+	for (i = 0; i < 24; i++) {
+		KUNIT_EXPECT_EQ(test, host_read(host, 80 * LEAF + 2 * i), 0);
+		KUNIT_EXPECT_EQ(test, host_read(host, 2 + 2 * i), 1000 + i);
+	}
+	walk_check(test, host->disk);
 	host_delete(host);
 }
 
@@ -412,6 +526,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p6_block_that_changes_between_two_reads_does_no_harm),
 	KUNIT_CASE(p6_mutated_journals_do_no_harm),
 	KUNIT_CASE(p1_checkpoint_of_a_replay_keeps_what_is_named_ahead),
+	KUNIT_CASE(p6_nothing_is_written_over_a_damaged_journal),
+	KUNIT_CASE(p5_full_store_with_a_long_journal_is_replayed),
 	{ }
 };
 

@@ -76,7 +76,7 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 		va_end(args);
 		printf("\n");
 	}
-	test->failed = true;
+	test->status = KUNIT_FAILURE;
 	if (fatal)
 		longjmp(test->abort, 1);
 }
@@ -121,7 +121,7 @@ static bool run_case(const struct kunit_case *test_case, const char *name, u64 s
 		test_case->run_case(&test);
 	free_memory(&test);
 	seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
-	if (test.failed)
+	if (test.status == KUNIT_FAILURE)
 		printf("not ok %s # UNIT_SEED=%llu\n", name,
 		       (unsigned long long)seed);
 	else if (seconds < 1)
@@ -129,7 +129,7 @@ static bool run_case(const struct kunit_case *test_case, const char *name, u64 s
 	else
 		printf("ok %s # %.0f s\n", name, seconds);
 	fflush(stdout);
-	return !test.failed;
+	return test.status == KUNIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,7 @@ static void scan_of_a_quiet_store_finds_what_is_used(struct kunit *test)
 	struct space *space = space_new(test, 4096, 40);
 	u32 i, k;
 
-	for (i = 0; i < 4 && !test->failed; i++) {
+	for (i = 0; i < 4 && test->status != KUNIT_FAILURE; i++) {
 		for (k = 0; k < 3000; k++)
 			space_step(space);
 		space_reopen(space);
@@ -30,7 +30,7 @@ static void scan_finds_what_is_used_while_it_changes(struct kunit *test)
 	u32 i, k;
 
 	space->zero_percent = 40;
-	for (i = 0; i < 25 && !test->failed; i++) {
+	for (i = 0; i < 25 && test->status != KUNIT_FAILURE; i++) {
 		for (k = 0; k < 500; k++)
 			space_step(space);
 		if (space->host->store.alloc.scan == LC_SCAN_NONE)

@@ -33,7 +33,7 @@ static void take(struct space *space)
 	if (space->tickets == SPACE_TICKETS)
 		return;
 	take = lc_ticket_take(&space->host->store, at, most, ticket);
-	if (take == LC_LOAD && !space->host->store.load_mutex.held)
+	if (take == LC_LOAD && !mutex_is_locked(&space->host->store.load_mutex))
 		KUNIT_EXPECT_EQ(space->test,
 				lc_map_load(&space->host->store, at), 0);
 	space->full += take == LC_FULL;
@@ -80,7 +80,7 @@ static void zero(struct space *space)
 	u64 count = min_t(u64, space->blocks - at, 1 + random_below(40));
 	enum lc_take take = lc_zero(&space->host->store, at, &count);
 
-	if (take == LC_LOAD && !space->host->store.load_mutex.held)
+	if (take == LC_LOAD && !mutex_is_locked(&space->host->store.load_mutex))
 		KUNIT_EXPECT_EQ(space->test,
 				lc_map_load(&space->host->store, at), 0);
 	if (take != LC_TAKEN)

@@ -377,7 +377,7 @@ static void p6_hostile_stores_do_no_harm(struct kunit *test)
 		    magic == LC_MAGIC_NODE)
 			page[pages++] = i;
 	}
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < random_rounds(1500); i++) {
 		memcpy(host->disk->durable, good, bytes);
 		for (k = random_below(4); k < 4; k++) {
 			u32 address = page[random_below(random_chance(40) ? 2 : pages)];

@@ -6,7 +6,7 @@
 
 static void read_block(struct walk *walk, u32 block, void *page)
 {
-	KUNIT_ASSERT_EQ(walk->test, disk_read(walk->disk, block, page), 0);
+	KUNIT_ASSERT_EQ(walk->test, walk->read(walk->device, block, page), 0);
 }
 
 static void use(struct walk *walk, u32 block)
@@ -65,39 +65,64 @@ static u64 leaves_below(unsigned int level)
 	return leaves;
 }
 
+static void *zeroed(struct kunit *test, size_t bytes)
+{
+	void *memory = calloc(1, bytes);
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	return memory;
+}
+
+/* A page and what is in it, not on the stack: the walk is a recursion. */
+struct walk_page {
+	u8 page[LC_BLOCK_SIZE];
+	u32 entry[LC_LEAF_ENTRIES];
+	struct lc_ref child[LC_NODE_CHILDREN];
+};
+
 static void walk_ref(struct walk *walk, const struct lc_ref *ref,
-		     unsigned int level, u64 index)
+		     unsigned int level, u64 index);
+
+static void walk_page(struct walk *walk, const struct lc_ref *ref,
+		      unsigned int level, u64 index)
 {
 	const struct lc_layout *layout = &walk->super.layout;
 	u64 first = index * leaves_below(level) * LC_LEAF_ENTRIES;
-	u64 data_before = walk->data_blocks, zero_before = walk->zero_blocks;
+	struct walk_page *at = zeroed(walk->test, sizeof(*at));
 	struct lc_page_id id = { index, (u8)level };
-	u32 entry[LC_LEAF_ENTRIES];
-	struct lc_ref child[LC_NODE_CHILDREN];
-	u8 page[LC_BLOCK_SIZE];
 	const char *why;
+	u32 i;
+
+	read_block(walk, ref->address, at->page);
+	walk->pages++;
+	use(walk, ref->address);
+	if (level)
+		why = lc_node_decode(at->page, id, walk->super.store_uuid, ref,
+				     layout, at->child);
+	else
+		why = lc_leaf_decode(at->page, id, walk->super.store_uuid, ref,
+				     layout, at->entry);
+	KUNIT_EXPECT_STREQ(walk->test, why ? why : "whole", "whole");
+	for (i = 0; !why && level && i < LC_NODE_CHILDREN; i++)
+		walk_ref(walk, &at->child[i], level - 1,
+			 index * LC_NODE_CHILDREN + i);
+	for (i = 0; !why && !level && i < LC_LEAF_ENTRIES; i++)
+		see_entry(walk, first + i, at->entry[i]);
+	free(at);
+}
+
+static void walk_ref(struct walk *walk, const struct lc_ref *ref,
+		     unsigned int level, u64 index)
+{
+	u64 first = index * leaves_below(level) * LC_LEAF_ENTRIES;
+	u64 data_before = walk->data_blocks, zero_before = walk->zero_blocks;
 	u64 i;
 
 	if (ref->state == LC_REF_ZERO)
 		for (i = 0; i < leaves_below(level) * LC_LEAF_ENTRIES; i++)
 			see_entry(walk, first + i, LC_ENTRY_ZERO);
-	if (ref->state == LC_REF_PAGE) {
-		read_block(walk, ref->address, page);
-		walk->pages++;
-		use(walk, ref->address);
-		if (level)
-			why = lc_node_decode(page, id, walk->super.store_uuid,
-					     ref, layout, child);
-		else
-			why = lc_leaf_decode(page, id, walk->super.store_uuid,
-					     ref, layout, entry);
-		KUNIT_EXPECT_STREQ(walk->test, why ? why : "whole", "whole");
-		for (i = 0; !why && level && i < LC_NODE_CHILDREN; i++)
-			walk_ref(walk, &child[i], level - 1,
-				 index * LC_NODE_CHILDREN + i);
-		for (i = 0; !why && !level && i < LC_LEAF_ENTRIES; i++)
-			see_entry(walk, first + i, entry[i]);
-	}
+	if (ref->state == LC_REF_PAGE)
+		walk_page(walk, ref, level, index);
 	KUNIT_EXPECT_EQ(walk->test, walk->data_blocks - data_before,
 			ref->data_blocks);
 	KUNIT_EXPECT_EQ(walk->test, walk->zero_blocks - zero_before,
@@ -119,20 +144,13 @@ static void check_accounts(struct walk *walk)
 				(int)walk->used[layout->reserve_start + i]);
 }
 
-static void *zeroed(struct kunit *test, size_t bytes)
-{
-	void *memory = calloc(1, bytes);
-
-	KUNIT_ASSERT_NOT_NULL(test, memory);
-	return memory;
-}
-
-struct walk *walk_disk(struct kunit *test, struct disk *disk)
+struct walk *walk_device(struct kunit *test, walk_read read, void *device)
 {
 	struct walk *walk = zeroed(test, sizeof(*walk));
 
 	walk->test = test;
-	walk->disk = disk;
+	walk->read = read;
+	walk->device = device;
 	read_super(walk);
 	walk->blocks = lc_blocks_of(walk->super.clone_sectors);
 	walk->entry = zeroed(test, walk->blocks * sizeof(u32));
@@ -147,9 +165,4 @@ void walk_free(struct walk *walk)
 	free(walk->entry);
 	free(walk->used);
 	free(walk);
-}
-
-void walk_check(struct kunit *test, struct disk *disk)
-{
-	walk_free(walk_disk(test, disk));
 }

@@ -6,12 +6,16 @@
 #ifndef LCLONE_UNIT_WALK_H
 #define LCLONE_UNIT_WALK_H
 
-#include "disk.h"
+#include <kunit/test.h>
 #include "core/super.h"
+
+/* Reads a block of @device into @page; 0 or a negative errno. */
+typedef int (*walk_read)(void *device, u32 block, void *page);
 
 struct walk {
 	struct kunit *test;
-	struct disk *disk;
+	walk_read read;
+	void *device;
 	struct lc_super super;
 	u64 blocks;		/* of the clone */
 	u32 *entry;		/* by block of the clone */
@@ -26,10 +30,7 @@ struct walk {
  * Walks the tree of the superblock, which has to be alike in both copies.  The
  * journal is not looked at: it has to be empty for @entry to be the truth.
  */
-struct walk *walk_disk(struct kunit *test, struct disk *disk);
+struct walk *walk_device(struct kunit *test, walk_read read, void *device);
 void walk_free(struct walk *walk);
-
-/* The same, when nothing but its checks are of interest. */
-void walk_check(struct kunit *test, struct disk *disk);
 
 #endif

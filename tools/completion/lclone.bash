@@ -31,7 +31,9 @@ _lclone_options() {
 		;;
 	info) echo '--help --json' ;;
 	check) echo '--help --json --quiet' ;;
+	repair) echo '--help --dry-run --lost --cut-journal --header --force --json' ;;
 	dump) echo '--help --json --output' ;;
+	restore) echo '--help --input --force --json' ;;
 	scan) echo '--help --json --no-catalog' ;;
 	esac
 }
@@ -56,7 +58,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset format table info check dump scan'
+		snapshot rollback reset format table info check repair dump restore scan'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -72,6 +74,10 @@ _lclone() {
 		mapfile -t COMPREPLY < <(compgen -W 'raw qcow2' -- "$word")
 		return
 		;;
+	--lost)
+		mapfile -t COMPREPLY < <(compgen -W 'zero origin' -- "$word")
+		return
+		;;
 	--vg)
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(vgs --noheadings -o vg_name 2>/dev/null)" -- "$word")
@@ -81,7 +87,7 @@ _lclone() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_clones)" -- "$word")
 		return
 		;;
-	--origin | --store | --clone-store | --layer | --dir | --output) return ;;	# a path, by default
+	--origin | --store | --clone-store | --layer | --dir | --output | --input) return ;;	# a path, by default
 	--size | --store-size | --name | --count | --command) return ;;
 	esac
 	case $word in

@@ -56,6 +56,8 @@ void lc_env_unlock(bool *held);		/* aborts when it is not */
 #define mutex_init(mutex)		((mutex)->held = false)
 #define mutex_lock(mutex)		lc_env_lock(&(mutex)->held)
 #define mutex_unlock(mutex)		lc_env_unlock(&(mutex)->held)
+#define spin_is_locked(lock)		((lock)->held)
+#define mutex_is_locked(mutex)		((mutex)->held)
 
 struct rcu_head { void *unused; };
 

@@ -40,7 +40,7 @@ plan_file() {
 		done
 		;;
 	powercut-*)
-		for round in $(seq "$(setting "$file" ROUNDS 1)"); do
+		for round in $(seq "${LCLONE_CUTS:-$(setting "$file" ROUNDS 1)}"); do
 			add_test "$topic/$round" "$limit" "$(guest_path "$file")"
 		done
 		;;

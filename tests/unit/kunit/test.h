@@ -14,9 +14,14 @@
 
 #define GFP_KERNEL 0
 
+enum kunit_status {
+	KUNIT_SUCCESS,
+	KUNIT_FAILURE,
+};
+
 struct kunit {
 	const char *name;
-	bool failed;
+	enum kunit_status status;
 	unsigned int failures;
 	jmp_buf abort;			/* where a failed assertion goes */
 	void *memory;			/* of kunit_kzalloc(), freed at the end */

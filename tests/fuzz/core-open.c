@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Activation of a store by the core, in memory, one thread. */
+
+#include <stdlib.h>
+#include "core-open.h"
+#include "core/store.h"
+
+struct host {
+	struct image *image;
+	struct lc_store store;
+	u32 kicks;
+};
+
+static u8 *block_of(void *ctx, u32 block)
+{
+	struct host *host = ctx;
+
+	return host->image->bytes + (size_t)block * LC_BLOCK_SIZE;
+}
+
+static int op_read(void *ctx, u32 block, void *page)
+{
+	if (block >= IMAGE_BLOCKS)
+		return -EIO;
+	memcpy(page, block_of(ctx, block), LC_BLOCK_SIZE);
+	return 0;
+}
+
+/* Whatever the store says: the header and both ends are not for the core. */
+static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
+		    bool fua)
+{
+	(void)fua;
+	for (; count--; vec++) {
+		bool super = vec->block == LC_SUPER_BLOCK_0 ||
+			     vec->block == LC_SUPER_BLOCK_1;
+
+		if (vec->block >= IMAGE_BLOCKS - LC_TAIL_BLOCKS ||
+		    (vec->block < LC_HEAD_BLOCKS && !super))
+			abort();
+		memcpy(block_of(ctx, vec->block), vec->page, LC_BLOCK_SIZE);
+	}
+	return 0;
+}
+
+static int op_flush(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static void op_discard(void *ctx, u32 block, u32 count)
+{
+	(void)ctx;
+	(void)block;
+	(void)count;
+}
+
+static void op_drain(void *ctx)
+{
+	(void)ctx;
+}
+
+static void op_round_io(void *ctx, enum lc_round_io io,
+			const struct lc_vec *vec, unsigned int count)
+{
+	struct host *host = ctx;
+
+	if (io != LC_ROUND_FLUSH)
+		op_write(ctx, vec, count, false);
+	lc_round_io_done(&host->store, 0);
+}
+
+static void *op_page_get(void *ctx, bool wait)
+{
+	(void)ctx;
+	(void)wait;
+	return calloc(1, LC_BLOCK_SIZE);
+}
+
+static void op_put(void *ctx, void *memory)
+{
+	(void)ctx;
+	free(memory);
+}
+
+static struct lc_leaf *op_leaf_get(void *ctx)
+{
+	(void)ctx;
+	return calloc(1, sizeof(struct lc_leaf));
+}
+
+static struct lc_node *op_node_get(void *ctx)
+{
+	(void)ctx;
+	return calloc(1, sizeof(struct lc_node));
+}
+
+static void *op_bitmap_get(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	return calloc(1, bytes);
+}
+
+static void op_leaf_put(void *ctx, struct lc_leaf *leaf)
+{
+	op_put(ctx, leaf);
+}
+
+static void op_node_put(void *ctx, struct lc_node *node)
+{
+	op_put(ctx, node);
+}
+
+static void op_kick(void *ctx, enum lc_kick what)
+{
+	((struct host *)ctx)->kicks |= what;
+}
+
+static void op_answer(void *ctx, struct lc_wait *wait, int error)
+{
+	(void)ctx;
+	(void)wait;
+	(void)error;
+}
+
+static void op_report(void *ctx, const char *what, u64 block)
+{
+	(void)ctx;
+	(void)what;
+	(void)block;
+}
+
+static const struct lc_ops ops = {
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.discard = op_discard,
+	.drain = op_drain,
+	.round_io = op_round_io,
+	.page_get = op_page_get,
+	.page_put = op_put,
+	.leaf_get = op_leaf_get,
+	.node_get = op_node_get,
+	.bitmap_get = op_bitmap_get,
+	.leaf_put = op_leaf_put,
+	.node_put = op_node_put,
+	.bitmap_put = op_put,
+	.kick = op_kick,
+	.answer = op_answer,
+	.report = op_report,
+};
+
+static const char *use(struct host *host, u64 leaves)
+{
+	struct lc_store *store = &host->store;
+	const char *why = NULL;
+	u64 block;
+
+	for (block = 0; block < store->blocks && leaves; leaves--) {
+		if (lc_map_load(store, block))
+			why = "a page is lost";
+		lc_map_evict(store, 4);
+		block += LC_LEAF_ENTRIES;
+	}
+	lc_scan(store);
+	if (lc_store_park(store))
+		why = "it cannot be parked";
+	return why;
+}
+
+const char *core_open(struct image *image, u64 leaves)
+{
+	static const u8 boot[LC_UUID_BYTES] = "fuzz";
+	struct host *host = calloc(1, sizeof(*host));
+	enum lc_header_fault fault;
+	u8 page[LC_BLOCK_SIZE];
+	struct lc_super super;
+	const char *why;
+	int stale;
+
+	host->image = image;
+	why = lc_super_load(&ops, host, page, &super, &fault, &stale);
+	if (!why && super.layout.store_blocks > IMAGE_BLOCKS)
+		why = "is too large for its device";
+	if (why || lc_store_init(&host->store, &ops, host, &super, false)) {
+		free(host);
+		return why ? why : "no memory";
+	}
+	lc_store_own(&host->store, "fuzz", boot);
+	why = lc_store_open(&host->store, stale) ? "cannot be opened" :
+						   use(host, leaves);
+	lc_store_destroy(&host->store);
+	free(host);
+	return why;
+}

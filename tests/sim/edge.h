@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The edges around the core: what io.c, defer.c, drain.c, work.c and round-io.c
+ * are in the kernel, over the simulated medium and the simulated threads.
+ */
+#ifndef LCLONE_SIM_EDGE_H
+#define LCLONE_SIM_EDGE_H
+
+#include "core/ticket.h"
+#include "co.h"
+#include "medium.h"
+
+/* Work that runs in a thread of its own, once at a time, as on a workqueue. */
+struct work {
+	const char *name;
+	void (*run)(void);
+	bool queued;
+	bool running;
+};
+
+struct drain {
+	u32 count[2];
+	bool live[2];
+	u32 current_phase;
+	struct mutex lock;
+};
+
+/* Who waits for a round. */
+struct edge_wait {
+	struct lc_wait core;
+	bool answered;
+	int error;
+};
+
+/* Faults that lie in an edge: bits of edge.faults. */
+#define FAULT_PUBLISH_EARLY	1	/* before the data has reached the device */
+#define FAULT_NO_DRAIN		2	/* drain() returns at once */
+
+struct edge {
+	struct lc_store store;
+	bool open;
+	u32 faults;
+
+	struct work round_work;
+	struct work checkpoint_work;
+	struct work space_work;
+	struct work tick_work;
+	unsigned int kicks;
+	bool tick_armed;
+	u32 idle_ticks;
+	bool live;		/* work may be queued */
+
+	bool round_step;
+	struct batch round;
+	u32 round_steps;	/* under way */
+
+	u32 retries;		/* kicks so far; their waiters wait here */
+	u32 spaces;
+	bool error_if_no_space;
+	bool suspending;
+	bool below_full;	/* the device had no space: the tick tries again */
+	bool discard_passdown;
+	u32 scarce_percent;	/* of page_get(wait = false) that fail */
+	bool no_memory;		/* bitmap_get() fails */
+	u32 lazy;		/* checkpoints begin once in so many chances; 0: at once */
+
+	struct drain drain;
+	u32 readers;		/* lock-free, under RCU */
+	bool in_super;		/* a superblock is being written */
+	bool in_discard;
+	u64 starved;
+	u64 evicted;
+};
+
+extern struct edge edge;
+
+/* Sets the edges up with no store; whatever there was is forgotten. */
+void edge_reset(void);
+
+/* Brings the store up.  In a thread.  Returns NULL, or what is wrong. */
+const char *edge_open(void);
+
+/* Settles and parks it, as a suspend does; goes on.  In a thread.  0 or errno. */
+int edge_park(void);
+int edge_resume(void);
+
+/* Frees what is parked or failed, with nothing under way. */
+void edge_destroy(void);
+
+/* Takes a grown device into use.  In a thread. */
+void edge_extend(void);
+
+/* Starts one of the works that are queued, by chance; false: there is none. */
+bool edge_start_work(void);
+bool edge_work_queued(void);
+
+/* Time passes: the timer, if it was set. */
+void edge_tick(void);
+
+void edge_queue(struct work *work);
+
+/* The device has no space. */
+void edge_below_full(void);
+
+/* Runs a round, and waits for it.  In a thread. */
+int edge_round_sync(void);
+int edge_wait_answer(struct edge_wait *wait);
+
+void edge_read_lock(void);
+void edge_read_unlock(void);
+
+int edge_drain_enter(void);
+void edge_drain_leave(int phase);
+
+/* The core has found damage; the world says whether that can be. */
+void edge_reported(const char *what, u64 block);
+
+#endif

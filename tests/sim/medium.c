@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device with a volatile cache.  There are two images: what reads see, and
+ * what is durable.  They differ in what the list of cached writes says.
+ */
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "co.h"
+#include "medium.h"
+#include "random.h"
+#include "report.h"
+
+#define SECTOR		512u
+#define REQUESTS_MAX	4096
+
+enum kind { READ_TAGS, READ_PAGE, WRITE, FLUSH, DISCARD, OTHER };
+
+static const char *const kinds[] = {
+	"read of data", "read of a page", "write", "flush", "discard", "other device",
+};
+
+struct request {
+	enum kind kind;
+	u32 block;
+	u32 count;
+	u8 sectors;		/* of a write: bits */
+	bool fua;
+	bool lost;		/* by a flush that failed */
+	u64 clock;		/* a flush: submitted; a write: completed */
+	u64 tag[LC_BLOCK_SECTORS];
+	u8 *page;		/* of a write of a page: its own; of a read: the reader's */
+	u64 *tags;		/* the reader's */
+	struct batch *batch;
+	struct request *next;	/* of the free ones */
+};
+
+struct medium medium;
+
+static u8 *seen, *durable;	/* the images */
+static u8 *touched;		/* by block */
+static u8 *provided;		/* by block: it has its space, where that is thin */
+static u32 *touched_list, touched_count, image_blocks;
+static struct request *under_way[REQUESTS_MAX];
+static struct request *cached[REQUESTS_MAX];	/* oldest first */
+static struct request *free_requests;
+static void *free_pages;
+static u64 clock_now;
+
+static u8 *at(u8 *image, u32 block)
+{
+	return image + (size_t)block * LC_BLOCK_SIZE;
+}
+
+/* Content that nobody wrote.  It depends on nothing, so that runs repeat. */
+static u64 garbage(u32 block, u32 sector)
+{
+	u64 z = ((u64)block << 3 | sector) * 0x9e3779b97f4a7c15ull;
+
+	return (z ^ (z >> 29)) | 1ull << 63 | 1;
+}
+
+static void put_tag(u8 *image, u32 block, u32 sector, u64 tag)
+{
+	memcpy(at(image, block) + sector * SECTOR, &tag, sizeof(tag));
+}
+
+static void wipe(u8 *image, u32 block)
+{
+	u32 sector;
+
+	memset(at(image, block), 0, LC_BLOCK_SIZE);
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
+		put_tag(image, block, sector, garbage(block, sector));
+}
+
+static u8 *map_image(u32 blocks)
+{
+	u8 *image = mmap(NULL, (size_t)blocks * LC_BLOCK_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u32 block;
+
+	if (image == MAP_FAILED)
+		abort();
+	for (block = 0; block < blocks; block++)
+		wipe(image, block);
+	return image;
+}
+
+static void touch(u32 block)
+{
+	if (touched[block])
+		return;
+	touched[block] = 1;
+	touched_list[touched_count++] = block;
+}
+
+static struct request *get(enum kind kind, u32 block, struct batch *batch)
+{
+	struct request *request = free_requests;
+
+	if (request)
+		free_requests = request->next;
+	else
+		request = malloc(sizeof(*request));
+	if (medium.under_way == REQUESTS_MAX)
+		violation("more than %u requests under way", REQUESTS_MAX);
+	request->kind = kind;
+	request->block = block;
+	request->fua = false;
+	request->lost = false;
+	request->page = NULL;
+	request->batch = batch;
+	batch->pending++;
+	under_way[medium.under_way++] = request;
+	return request;
+}
+
+static void put(struct request *request)
+{
+	if (request->kind == WRITE && request->page) {
+		*(void **)request->page = free_pages;
+		free_pages = request->page;
+	}
+	request->next = free_requests;
+	free_requests = request;
+}
+
+static void put_all(struct request **list, u32 *count)
+{
+	while (*count)
+		put(list[--*count]);
+}
+
+void medium_new(u32 blocks, u32 most)
+{
+	u32 i;
+
+	put_all(under_way, &medium.under_way);
+	put_all(cached, &medium.writes_cached);
+	if (!seen) {
+		seen = map_image(most);
+		durable = map_image(most);
+		touched = calloc(most, 1);
+		provided = calloc(most, 1);
+		touched_list = calloc(most, sizeof(*touched_list));
+		image_blocks = most;
+	}
+	if (most > image_blocks)
+		abort();
+	for (i = 0; i < touched_count; i++) {
+		wipe(seen, touched_list[i]);
+		wipe(durable, touched_list[i]);
+		touched[touched_list[i]] = 0;
+	}
+	touched_count = 0;
+	medium.blocks = blocks;
+	medium.fail = 0;
+	medium.failures = 0;
+	medium.lost = false;
+	medium.thin = false;
+	memset(provided, 0, image_blocks);
+	clock_now = 1;
+}
+
+void medium_thin(u32 room, u32 block, u32 count)
+{
+	medium.thin = true;
+	medium.room = room;
+	memset(provided + block, 1, count);
+}
+
+void medium_write_tags(u32 block, const u64 *tags, u8 sectors, bool fua,
+		       struct batch *batch)
+{
+	struct request *request = get(WRITE, block, batch);
+
+	memcpy(request->tag, tags, sizeof(request->tag));
+	request->sectors = sectors;
+	request->fua = fua;
+}
+
+void medium_write_page(u32 block, const void *page, bool fua, struct batch *batch)
+{
+	struct request *request = get(WRITE, block, batch);
+
+	request->page = free_pages;
+	if (free_pages)
+		free_pages = *(void **)free_pages;
+	else
+		request->page = malloc(LC_BLOCK_SIZE);
+	memcpy(request->page, page, LC_BLOCK_SIZE);
+	request->sectors = ALL_SECTORS;
+	request->fua = fua;
+}
+
+void medium_read_tags(u32 block, u64 *tags, struct batch *batch)
+{
+	get(READ_TAGS, block, batch)->tags = tags;
+}
+
+void medium_read_page(u32 block, void *page, struct batch *batch)
+{
+	get(READ_PAGE, block, batch)->page = page;
+}
+
+void medium_flush(struct batch *batch)
+{
+	get(FLUSH, 0, batch)->clock = ++clock_now;
+}
+
+void medium_discard(u32 block, u32 count, struct batch *batch)
+{
+	get(DISCARD, block, batch)->count = count;
+}
+
+void medium_other(struct batch *batch)
+{
+	get(OTHER, 0, batch);
+}
+
+int batch_wait(struct batch *batch)
+{
+	may_sleep();
+	while (batch->pending)
+		co_block(batch);
+	return batch->error;
+}
+
+static void copy_sectors(u8 *image, const struct request *request, u8 sectors)
+{
+	u8 *to = at(image, request->block);
+	u32 sector;
+
+	if (request->page && sectors == ALL_SECTORS) {
+		memcpy(to, request->page, LC_BLOCK_SIZE);
+		return;
+	}
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++) {
+		if (!(sectors >> sector & 1))
+			continue;
+		if (request->page)
+			memcpy(to + sector * SECTOR, request->page + sector * SECTOR,
+			       SECTOR);
+		else
+			memcpy(to + sector * SECTOR, &request->tag[sector],
+			       sizeof(request->tag[sector]));
+	}
+}
+
+/* What the cache has for these sectors will not come to the medium any more. */
+static void supersede(u32 block, u8 sectors)
+{
+	u32 i;
+
+	for (i = 0; i < medium.writes_cached; i++)
+		if (cached[i]->block == block)
+			cached[i]->sectors &= ~sectors;
+}
+
+static void complete_write(struct request *request, bool failed)
+{
+	/* Of one that fails, any part may have been written. */
+	if (failed)
+		request->sectors &= (u8)random_u64();
+	touch(request->block);
+	copy_sectors(seen, request, request->sectors);
+	if (request->fua && !failed) {
+		supersede(request->block, request->sectors);
+		copy_sectors(durable, request, request->sectors);
+		put(request);
+		return;
+	}
+	if (medium.writes_cached == REQUESTS_MAX)
+		violation("more than %u writes in the cache", REQUESTS_MAX);
+	request->clock = ++clock_now;
+	cached[medium.writes_cached++] = request;
+}
+
+static void complete_flush(u64 begun, bool failed)
+{
+	bool loses = failed && random_chance(70);
+	u32 i, kept = 0;
+
+	for (i = 0; i < medium.writes_cached; i++) {
+		struct request *request = cached[i];
+
+		if (request->clock > begun || request->lost || (failed && !loses)) {
+			cached[kept++] = request;
+		} else if (failed) {
+			request->lost = true;
+			medium.lost = true;
+			cached[kept++] = request;
+		} else {
+			copy_sectors(durable, request, request->sectors);
+			put(request);
+		}
+	}
+	medium.writes_cached = kept;
+}
+
+/* Anything: the old content, or garbage, for good. */
+static void discard_one(u32 block)
+{
+	u8 sectors = (u8)random_u64();
+	u32 sector;
+
+	touch(block);
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++) {
+		if (!(sectors >> sector & 1))
+			continue;
+		put_tag(seen, block, sector, ~garbage(block, sector));
+		put_tag(durable, block, sector, ~garbage(block, sector));
+	}
+	supersede(block, sectors);
+}
+
+static void complete_discard(const struct request *request)
+{
+	u32 i;
+
+	for (i = 0; i < request->count; i++) {
+		discard_one(request->block + i);
+		medium.room += provided[request->block + i];
+		provided[request->block + i] = 0;
+	}
+}
+
+/* Whether a write finds no space below. */
+static bool no_space(const struct request *request)
+{
+	if (!medium.thin || request->kind != WRITE || provided[request->block])
+		return false;
+	if (!medium.room) {
+		medium.no_spaces++;
+		return true;
+	}
+	medium.room--;
+	provided[request->block] = 1;
+	return false;
+}
+
+static void complete(struct request *request)
+{
+	bool beyond = request->kind != FLUSH && request->kind != OTHER &&
+		      request->block >= medium.blocks;
+	bool failed = beyond || (medium.fail &&
+				 (random_u64() & 0xffff) < medium.fail);
+	struct batch *batch = request->batch;
+
+	if (request->kind == FLUSH && medium.lost && !*medium.noticed)
+		failed = true;
+	if (failed && request->kind != DISCARD) {
+		medium.failures++;
+		batch->error = -EIO;
+	} else if (no_space(request)) {
+		if (!batch->error)
+			batch->error = -ENOSPC;
+		request->sectors = 0;
+	}
+	trace(TRACE_COMPLETE, (u64)(uintptr_t)kinds[request->kind], request->block, request->sectors, failed);
+	switch (request->kind) {
+	case READ_TAGS:
+		medium_tags_now(request->block, request->tags);
+		break;
+	case READ_PAGE:
+		if (!failed)
+			memcpy(request->page, at(seen, request->block), LC_BLOCK_SIZE);
+		break;
+	case WRITE:
+		if (beyond)
+			break;
+		complete_write(request, failed);
+		request = NULL;
+		break;
+	case FLUSH:
+		complete_flush(request->clock, failed);
+		break;
+	case DISCARD:
+		complete_discard(request);
+		break;
+	case OTHER:
+		break;
+	}
+	if (request)
+		put(request);
+	if (--batch->pending)
+		return;
+	if (batch->done)
+		batch->done(batch);
+	else
+		co_wake(batch);
+}
+
+void medium_step(void)
+{
+	u32 i = random_below(medium.under_way);
+	struct request *request = under_way[i];
+
+	under_way[i] = under_way[--medium.under_way];
+	complete(request);
+}
+
+/* Kept, dropped or torn. */
+static void survive(struct request *request, u32 keep, u32 tear)
+{
+	u8 sectors = 0;
+
+	if (request->kind == DISCARD && random_chance(keep))
+		complete_discard(request);
+	if (request->kind != WRITE)
+		return;
+	if (!request->lost && request->block < medium.blocks) {
+		if (tear && random_chance(tear))
+			sectors = request->sectors & (u8)random_u64();
+		else if (random_chance(keep))
+			sectors = request->sectors;
+	}
+	touch(request->block);
+	trace(TRACE_SURVIVES, request->block, sectors, !!request->page, request->fua);
+	copy_sectors(durable, request, sectors);
+}
+
+/* Makes what reads see what is durable. */
+static void revert(const struct request *request)
+{
+	u32 sector;
+
+	if (request->kind != WRITE)
+		return;
+	if (request->page) {
+		memcpy(at(seen, request->block), at(durable, request->block),
+		       LC_BLOCK_SIZE);
+		return;
+	}
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
+		memcpy(at(seen, request->block) + sector * SECTOR,
+		       at(durable, request->block) + sector * SECTOR, sizeof(u64));
+}
+
+static void shuffle(struct request **list, u32 count)
+{
+	for (; count > 1; count--) {
+		u32 other = random_below(count);
+		struct request *request = list[count - 1];
+
+		list[count - 1] = list[other];
+		list[other] = request;
+	}
+}
+
+void medium_cut(void)
+{
+	static const u32 keep_percent[] = { 0, 10, 50, 90, 100 };
+	u32 keep = keep_percent[random_below(5)];
+	u32 tear = random_chance(50) ? random_below(60) : 0;
+	u32 i;
+
+	shuffle(under_way, medium.under_way);
+	for (i = 0; i < medium.writes_cached; i++)
+		survive(cached[i], keep, tear);
+	for (i = 0; i < medium.under_way; i++)
+		survive(under_way[i], keep, tear);
+	for (i = 0; i < medium.writes_cached; i++)
+		revert(cached[i]);
+	for (i = 0; i < medium.under_way; i++)
+		revert(under_way[i]);
+	put_all(cached, &medium.writes_cached);
+	put_all(under_way, &medium.under_way);
+	medium.lost = false;
+}
+
+const void *medium_now(u32 block)
+{
+	return at(seen, block);
+}
+
+void medium_tags_now(u32 block, u64 *tags)
+{
+	u32 sector;
+
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
+		memcpy(&tags[sector], at(seen, block) + sector * SECTOR, sizeof(*tags));
+}
+
+void medium_put(u32 block, const void *page)
+{
+	touch(block);
+	provided[block] = 1;
+	supersede(block, ALL_SECTORS);
+	memcpy(at(seen, block), page, LC_BLOCK_SIZE);
+	memcpy(at(durable, block), page, LC_BLOCK_SIZE);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pools.  What has been given back is filled with a pattern, which has to be
+ * whole when the piece is given out again.
+ */
+
+#include <stdlib.h>
+#include "memory.h"
+#include "report.h"
+
+#define PIECES_MAX	4096
+#define POISON		0x6b
+
+struct pool {
+	const char *name;
+	size_t bytes;
+	bool strict;			/* poisoned and zeroed */
+	u32 made;
+	u32 out;
+	u32 free_count;
+	u32 limbo_count;
+	void *every[PIECES_MAX];
+	void *free[PIECES_MAX];
+	void *limbo[PIECES_MAX];
+};
+
+static struct pool pages = { .name = "page", .bytes = LC_BLOCK_SIZE };
+static struct pool leaves = {
+	.name = "leaf", .bytes = sizeof(struct lc_leaf), .strict = true
+};
+static struct pool nodes = {
+	.name = "node", .bytes = sizeof(struct lc_node), .strict = true
+};
+
+/* Each piece has a word in front: whether it is poisoned. */
+static u64 *mark_of(void *piece)
+{
+	return (u64 *)piece - 2;
+}
+
+static void *get(struct pool *pool)
+{
+	u64 *piece;
+	u8 *bytes;
+
+	pool->out++;
+	if (pool->free_count) {
+		piece = pool->free[--pool->free_count];
+	} else {
+		if (pool->made == PIECES_MAX)
+			violation("more than %u pieces of memory: %s", PIECES_MAX,
+				  pool->name);
+		piece = (u64 *)calloc(1, pool->bytes + 16) + 2;
+		pool->every[pool->made++] = piece;
+	}
+	bytes = (u8 *)piece;
+	if (*mark_of(piece) &&
+	    (bytes[0] != POISON || memcmp(bytes, bytes + 1, pool->bytes - 1)))
+		violation("somebody wrote to a %s that had been given back", pool->name);
+	*mark_of(piece) = 0;
+	if (pool->strict)
+		memset(piece, 0, pool->bytes);
+	return piece;
+}
+
+static void put(struct pool *pool, void *piece)
+{
+	pool->out--;
+	pool->free[pool->free_count++] = piece;
+}
+
+static void grace(struct pool *pool)
+{
+	while (pool->limbo_count) {
+		void *piece = pool->limbo[--pool->limbo_count];
+
+		memset(piece, POISON, pool->bytes);
+		*mark_of(piece) = 1;
+		put(pool, piece);
+	}
+}
+
+static void reset(struct pool *pool)
+{
+	pool->limbo_count = 0;
+	pool->out = 0;
+	memcpy(pool->free, pool->every, pool->made * sizeof(*pool->free));
+	pool->free_count = pool->made;
+}
+
+void *memory_page_get(void)
+{
+	return get(&pages);
+}
+
+void memory_page_put(void *page)
+{
+	put(&pages, page);
+}
+
+struct lc_leaf *memory_leaf_get(void)
+{
+	return get(&leaves);
+}
+
+struct lc_node *memory_node_get(void)
+{
+	return get(&nodes);
+}
+
+void memory_leaf_put(struct lc_leaf *leaf)
+{
+	leaves.limbo[leaves.limbo_count++] = leaf;
+}
+
+void memory_node_put(struct lc_node *node)
+{
+	nodes.limbo[nodes.limbo_count++] = node;
+}
+
+void memory_grace(void)
+{
+	grace(&leaves);
+	grace(&nodes);
+}
+
+u32 memory_out(void)
+{
+	return pages.out + leaves.out + nodes.out;
+}
+
+void memory_reset(void)
+{
+	reset(&pages);
+	reset(&leaves);
+	reset(&nodes);
+}
