@@ -256,7 +256,7 @@ static void compare(struct fixture *f, u64 block, u64 most)
 	u64 i, sector;
 
 	look(f, block, most, &extent);
-	for (i = 0; i < extent.count && !f->test->failed; i++) {
+	for (i = 0; i < extent.count && !f->test->failures; i++) {
 		sector = (block + i) * LC_BLOCK_SECTORS;
 		KUNIT_EXPECT_EQ(f->test, shown(f, &extent, sector), model(f, sector));
 		KUNIT_EXPECT_EQ(f->test, shown(f, &extent, sector + 7),
@@ -283,16 +283,16 @@ static void compare_all(struct fixture *f, u32 looks)
 	u64 blocks = BLOCKS_MAX + LEAF;
 	u32 i;
 
-	for (i = 0; i < looks && !f->test->failed; i++) {
+	for (i = 0; i < looks && !f->test->failures; i++) {
 		compare(f, random_chance(90) ? hot_block(f) :
 			random_u64() % blocks, 1 + random_below(3000));
 		if (random_chance(3))
 			evict(f);
 	}
-	for (i = 0; i < HOT_LEAVES && !f->test->failed; i++) {
+	for (i = 0; i < HOT_LEAVES && !f->test->failures; i++) {
 		u64 block;
 
-		for (block = 0; block < LEAF && !f->test->failed; block++)
+		for (block = 0; block < LEAF && !f->test->failures; block++)
 			compare(f, f->hot[i] * LEAF + block, 1);
 	}
 }
@@ -303,7 +303,7 @@ static void lookup_agrees_with_the_model(struct kunit *test)
 {
 	u32 i;
 
-	for (i = 0; i < 12 && !test->failed; i++) {
+	for (i = 0; i < 12 && !test->failures; i++) {
 		struct fixture *f = make(test, 1 + random_below(8));
 
 		compare_all(f, 1500);
@@ -395,7 +395,7 @@ static void p2_power_lost_in_a_freeze(struct kunit *test)
 {
 	u32 cut, frozen = 0, whole = 0;
 
-	for (cut = 1; cut < 12 && !test->failed; cut++) {
+	for (cut = 1; cut < 12 && !test->failures; cut++) {
 		struct host *host = host_new_open(test, STORE_BLOCKS, 10 * LEAF);
 		int error;
 
