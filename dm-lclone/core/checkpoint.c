@@ -494,15 +494,51 @@ int lc_checkpoint_part(struct lc_store *store)
 	return run_twice(store, true);
 }
 
+/*
+ * More may be dirty than what one checkpoint can always write: after one that was
+ * taken back.
+ */
+static bool over_cap(struct lc_store *store)
+{
+	unsigned long flags;
+	bool over;
+
+	spin_lock_irqsave(&store->lock, flags);
+	over = !store->read_only &&
+	       store->map.charged > lc_dirty_cap(store->super.layout.reserve_blocks) &&
+	       !list_empty(&store->map.dirty[0]);
+	spin_unlock_irqrestore(&store->lock, flags);
+	return over;
+}
+
+int lc_checkpoint_prepare(struct lc_store *store)
+{
+	int error;
+
+	do {
+		/*
+		 * Without memory: later, rather than without a place for some of
+		 * the pages.  With damage in the map there may be places all the same.
+		 */
+		if (lc_scan_for_pages(store) == -ENOMEM) {
+			put_off(store);
+			return -ENOMEM;
+		}
+		if (!over_cap(store))
+			return 0;
+		mutex_lock(&store->checkpoint_mutex);
+		error = lc_checkpoint_part(store);
+		mutex_unlock(&store->checkpoint_mutex);
+	} while (!error);
+	return error;
+}
+
 int lc_checkpoint(struct lc_store *store)
 {
-	int error = lc_scan_for_pages(store);
+	int error = lc_checkpoint_prepare(store);
 
-	/* Later, rather than without a place for some of the pages. */
-	if (error == -ENOMEM) {
-		put_off(store);
+	if (error)
 		return error;
-	}
 	mutex_lock(&store->checkpoint_mutex);
 	error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);

@@ -149,9 +149,10 @@ static void disown(struct lc_super *super)
 
 int lc_store_park(struct lc_store *store)
 {
-	int error;
+	int error = lc_checkpoint_prepare(store);
 
-	lc_scan_for_pages(store);
+	if (error)
+		return error;
 	mutex_lock(&store->checkpoint_mutex);
 	disown(&store->super);
 	error = lc_checkpoint_locked(store);
@@ -163,9 +164,10 @@ int lc_store_freeze(struct lc_store *store, const char *name)
 {
 	struct lc_super *super = &store->super;
 	size_t length = min_t(size_t, strlen(name), LC_NAME_BYTES - 1);
-	int error;
+	int error = lc_checkpoint_prepare(store);
 
-	lc_scan_for_pages(store);
+	if (error)
+		goto fail;
 	mutex_lock(&store->checkpoint_mutex);
 	disown(super);
 	super->state = LC_STORE_FROZEN;
@@ -174,23 +176,33 @@ int lc_store_freeze(struct lc_store *store, const char *name)
 	error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);
 	lc_scan_drop(store);
-	if (!error)
-		store->read_only = true;
+	if (error)
+		goto fail;
+	store->read_only = true;
+	return 0;
+
+fail:
+	/* Nobody may take it for frozen, whatever the superblock says by now. */
+	lc_fail(store, "it could not be frozen");
 	return error;
 }
 
 int lc_store_resume(struct lc_store *store, const char *host, const u8 *boot)
 {
 	struct lc_super *super = &store->super;
-	int error;
+	int error = 0;
 
-	lc_scan_for_pages(store);
+	/* A park leaves nothing to write, unless it was put off. */
+	if (lc_checkpoint_wanted(store))
+		error = lc_checkpoint_prepare(store);
 	mutex_lock(&store->checkpoint_mutex);
 	lc_store_own(store, host, boot);
 	super->owner_epoch = super->epoch;
-	error = lc_checkpoint_locked(store);
+	if (!error)
+		error = lc_checkpoint_locked(store);
 	mutex_unlock(&store->checkpoint_mutex);
-	return error;
+	/* Then the mark is still on the disk. */
+	return error == -ENOMEM || error == -ENOSPC ? 0 : error;
 }
 
 void lc_store_own(struct lc_store *store, const char *host, const u8 *boot)
@@ -218,9 +230,10 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 	struct lc_layout before;
 	struct lc_alloc *alloc = &store->alloc;
 	unsigned long flags;
-	int error = 0;
+	int error = lc_checkpoint_prepare(store);
 
-	lc_scan_for_pages(store);
+	if (error)
+		return error;
 	mutex_lock(&store->scan_mutex);
 	mutex_lock(&store->checkpoint_mutex);
 	before = *layout;

@@ -133,8 +133,9 @@ void lc_store_own(struct lc_store *store, const char *host, const u8 *boot);
 /*
  * Brings everything to disk and clears the owner's mark, after which the store
  * is clean.  No I/O may be under way, and a round has run since the last.
- * Process context.  Returns 0 or a negative errno.  lc_store_resume() sets the
- * mark again.
+ * Process context.  Returns 0 or a negative errno; after -ENOSPC and -ENOMEM, as
+ * of lc_checkpoint(), the store is as a loss of power would leave it, with the
+ * mark.  lc_store_resume() sets the mark again.
  *
  * lc_store_freeze() does so for the last time: the store is frozen, its content
  * is called @name, and nothing is ever written to it again.  When it fails the
@@ -173,9 +174,15 @@ int lc_checkpoint_locked(struct lc_store *store);
 
 /*
  * The same for a part of what is dirty, no more than the dirty cap; the journal
- * stays as it is.  For the activation, under the mutex.
+ * stays as it is.  Under the mutex.
  */
 int lc_checkpoint_part(struct lc_store *store);
+
+/*
+ * Before lc_checkpoint_locked(), without the mutex: sees to it that all that is
+ * dirty finds places.  Returns as lc_checkpoint().
+ */
+int lc_checkpoint_prepare(struct lc_store *store);
 
 /* Whether a checkpoint has anything to do. */
 bool lc_checkpoint_wanted(struct lc_store *store);

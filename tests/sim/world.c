@@ -612,6 +612,9 @@ static bool suspend(void)
 		cover(COVER_PARK);
 		return true;
 	}
+	/* Put off: the journal has what is not in the map. */
+	if (task.error == -ENOMEM || task.error == -ENOSPC)
+		return false;
 	if (task.error)
 		violation("a suspend failed: %d", task.error);
 	if (!world.big || random_chance(10))

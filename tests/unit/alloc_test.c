@@ -11,7 +11,7 @@ static void no_block_is_given_out_twice(struct kunit *test)
 	struct space *space = space_new(test, 4096, 12);
 	u32 i;
 
-	for (i = 0; i < 20000 && test->status != KUNIT_FAILURE; i++)
+	for (i = 0; i < random_rounds(20000) && test->status != KUNIT_FAILURE; i++)
 		space_step(space);
 	space_compare(space);
 	space_reopen(space);
@@ -26,7 +26,7 @@ static void p4_p5_no_block_is_given_out_twice_when_space_is_short(struct kunit *
 	space->zero_percent = 45;
 	for (i = 0; i < 6 && test->status != KUNIT_FAILURE; i++) {
 		space_fill(space);
-		for (k = 0; k < 6000 && test->status != KUNIT_FAILURE; k++)
+		for (k = 0; k < random_rounds(6000) && test->status != KUNIT_FAILURE; k++)
 			space_step(space);
 		space_compare(space);
 		space_reopen(space);
@@ -153,7 +153,7 @@ static void p5_full_store_checkpoints_whatever_it_knows(struct kunit *test)
 	for (i = 0; i < 5 && test->status != KUNIT_FAILURE; i++) {
 		space_fill(space);
 		space_reopen(space);
-		for (k = 0; k < 2000 && test->status != KUNIT_FAILURE; k++) {
+		for (k = 0; k < random_rounds(2000) && test->status != KUNIT_FAILURE; k++) {
 			space_step(space);
 			if (random_chance(2))
 				lc_scan_forget(&space->host->store);

@@ -469,6 +469,64 @@ static void p5_device_without_space_for_pages(struct kunit *test)
 	host_delete(host);
 }
 
+/* Zeroes a block of each leaf from @leaf on, below @end; returns where that ends. */
+static u32 zero_leaves(struct lc_store *store, u32 leaf, u32 end)
+{
+	u64 count = 1;
+
+	while (leaf < end && lc_zero(store, leaf * LEAF, &count) == LC_TAKEN)
+		leaf++;
+	return leaf;
+}
+
+/* Others get dirty while the pages are written, the first time. */
+static void dirty_meanwhile(struct host *host, u32 block)
+{
+	u32 *next = host->owner;
+
+	(void)block;
+	host->wrote = NULL;
+	*next = zero_leaves(&host->store, *next, 96);
+}
+
+/* What is dirty after that is more than a full store has places for at once. */
+static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 leaf, next;
+	u64 before;
+
+	for (leaf = 0; leaf < 96; leaf += 6) {
+		write_leaves(host, leaf, leaf + 6, 0, 1000);
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	}
+	/* Almost as many as may be dirty; no round has to gather them any more. */
+	next = zero_leaves(store, 0, cap - 5);
+	KUNIT_ASSERT_EQ(test, next, cap - 5);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	host->owner = &next;
+	host->wrote = dirty_meanwhile;
+	host->disk->backed = 1;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(store->checkpoint_due));
+	KUNIT_EXPECT_GT(test, next, cap);
+	KUNIT_EXPECT_GT(test, store->map.charged, cap);
+	host->disk->backed = 0;
+	before = store->super.generation;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_GE(test, store->super.generation, before + 2);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(store->checkpoint_due));
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (leaf = 0; leaf < 96; leaf++)
+		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
+				leaf < next ? 0 : 1000 + leaf);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(checkpoint_empties_journal_and_dirty_lists),
 	KUNIT_CASE(p1_superblocks_come_after_the_flush_of_the_pages),
@@ -482,6 +540,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p1_superblock_never_names_pages_that_a_failed_flush_lost),
 	KUNIT_CASE(p1_tail_moves_only_when_both_copies_are_written),
 	KUNIT_CASE(p5_device_without_space_for_pages),
+	KUNIT_CASE(p5_checkpoint_taken_back_is_made_in_parts),
 	{ }
 };
 

@@ -2,7 +2,6 @@
 /* Chains of frozen layers, compared with a model that asks each layer in turn. */
 
 #include <stdlib.h>
-#include <string.h>
 #include "core/layers.h"
 #include "host.h"
 #include "random.h"
@@ -256,7 +255,7 @@ static void compare(struct fixture *f, u64 block, u64 most)
 	u64 i, sector;
 
 	look(f, block, most, &extent);
-	for (i = 0; i < extent.count && !f->test->failures; i++) {
+	for (i = 0; i < extent.count && f->test->status != KUNIT_FAILURE; i++) {
 		sector = (block + i) * LC_BLOCK_SECTORS;
 		KUNIT_EXPECT_EQ(f->test, shown(f, &extent, sector), model(f, sector));
 		KUNIT_EXPECT_EQ(f->test, shown(f, &extent, sector + 7),
@@ -283,16 +282,16 @@ static void compare_all(struct fixture *f, u32 looks)
 	u64 blocks = BLOCKS_MAX + LEAF;
 	u32 i;
 
-	for (i = 0; i < looks && !f->test->failures; i++) {
+	for (i = 0; i < looks && f->test->status != KUNIT_FAILURE; i++) {
 		compare(f, random_chance(90) ? hot_block(f) :
 			random_u64() % blocks, 1 + random_below(3000));
 		if (random_chance(3))
 			evict(f);
 	}
-	for (i = 0; i < HOT_LEAVES && !f->test->failures; i++) {
+	for (i = 0; i < HOT_LEAVES && f->test->status != KUNIT_FAILURE; i++) {
 		u64 block;
 
-		for (block = 0; block < LEAF && !f->test->failures; block++)
+		for (block = 0; block < LEAF && f->test->status != KUNIT_FAILURE; block++)
 			compare(f, f->hot[i] * LEAF + block, 1);
 	}
 }
@@ -303,7 +302,7 @@ static void lookup_agrees_with_the_model(struct kunit *test)
 {
 	u32 i;
 
-	for (i = 0; i < 12 && !test->failures; i++) {
+	for (i = 0; i < random_rounds(12) && test->status != KUNIT_FAILURE; i++) {
 		struct fixture *f = make(test, 1 + random_below(8));
 
 		compare_all(f, 1500);
@@ -395,7 +394,7 @@ static void p2_power_lost_in_a_freeze(struct kunit *test)
 {
 	u32 cut, frozen = 0, whole = 0;
 
-	for (cut = 1; cut < 12 && !test->failures; cut++) {
+	for (cut = 1; cut < 12 && test->status != KUNIT_FAILURE; cut++) {
 		struct host *host = host_new_open(test, STORE_BLOCKS, 10 * LEAF);
 		int error;
 

@@ -200,6 +200,7 @@ static void against_flat_array(struct kunit *test, u64 blocks, u64 origin,
 	flat.host->owner = &flat;
 	flat.host->drain = drain;
 	flat.host->discarded = discarded;
+	steps = random_rounds(steps);
 	while (steps-- && test->status != KUNIT_FAILURE) {
 		step(&flat);
 		compare_counts(&flat);

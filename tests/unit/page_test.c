@@ -73,7 +73,7 @@ static void ref_goes_there_and_back(struct kunit *test)
 	struct lc_ref ref, back;
 	u32 i;
 
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < random_rounds(1000); i++) {
 		random_ref(&layout, &ref);
 		KUNIT_EXPECT_TRUE(test, lc_ref_valid(&ref, &layout));
 		lc_ref_encode(&ref, &disk);
@@ -265,7 +265,7 @@ static void p6_mutated_leaves_do_no_harm(struct kunit *test)
 	u32 i, k, data, zero;
 
 	memcpy(good, s->page, sizeof(good));
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; i < random_rounds(4000); i++) {
 		for (k = random_below(4); k < 4; k++)
 			s->page[random_below(random_chance(50) ? 64 : 4096)] =
 				(u8)random_u64();
@@ -290,7 +290,7 @@ static void p6_mutated_nodes_do_no_harm(struct kunit *test)
 	u32 i, k;
 
 	memcpy(good, s->page, sizeof(good));
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; i < random_rounds(4000); i++) {
 		for (k = random_below(4); k < 4; k++)
 			s->page[random_below(4096)] = (u8)random_u64();
 		reseal(s);

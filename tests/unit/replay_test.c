@@ -43,7 +43,7 @@ static void p1_groups_are_replayed_round_the_end_of_the_ring(struct kunit *test)
 	struct host *host = small(test);
 	u32 i;
 
-	for (i = 0; i < 300 && test->status != KUNIT_FAILURE; i++) {
+	for (i = 0; i < random_rounds(300) && test->status != KUNIT_FAILURE; i++) {
 		KUNIT_ASSERT_EQ(test, host_write(host, i * 5 % 2000, 1 + i % 3, i),
 				LC_TAKEN);
 		KUNIT_ASSERT_EQ(test, host_flush(host), 0);
@@ -331,7 +331,7 @@ static void p6_mutated_journals_do_no_harm(struct kunit *test)
 	good = kunit_kzalloc(test, host->disk->blocks * LC_BLOCK_SIZE, GFP_KERNEL);
 	memcpy(good, host->disk->durable, host->disk->blocks * LC_BLOCK_SIZE);
 	host_drop(host);
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < random_rounds(1500); i++) {
 		u32 address = ring_address(&super, random_below(6));
 		struct lc_disk_journal *disk;
 

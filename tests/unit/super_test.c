@@ -175,7 +175,7 @@ static void p6_mutated_superblocks_do_no_harm(struct kunit *test)
 	sample(test, &super);
 	lc_super_encode(&super, 0, good);
 	disk = (struct lc_disk_super *)page;
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < random_rounds(5000); i++) {
 		memcpy(page, good, sizeof(page));
 		for (k = random_below(3); k < 3; k++)
 			page[random_below(random_chance(70) ? 256 : 1800)] =
