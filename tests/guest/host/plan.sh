@@ -63,7 +63,7 @@ boot_with() {
 	printf '%s\n' "$1" >"$RUN/repo/run/orders"
 	make_repo_disk
 	boot
-	follow "${2:-180}"
+	follow "$((${2:-180 * SLOWNESS}))"
 	boot_end
 }
 
