@@ -2,9 +2,11 @@
 # kbuild does not read this file: it reads Kbuild.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# The Debian release whose kernel the guest tests boot: bookworm, trixie or sid.
+# The Debian release whose kernel the guest tests boot: bookworm, trixie, sid or all. For the others
+# the module is built.
 export KERNEL ?= bookworm
-SUITES ?= style unit sim tools fuzz guest
+GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-sid,kernels guest)
+SUITES ?= style unit sim tools fuzz $(GUEST_SUITES)
 # How long "make fuzz" tries each of its two targets.
 FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
@@ -19,8 +21,8 @@ help:
 	@echo 'make              the module for the running kernel, if its headers are there, and the tool'
 	@echo 'make install      installs both (DESTDIR, PREFIX)'
 	@echo 'make check        all tests; installs the Debian packages that they need'
-	@echo 'make check-unit check-sim check-tools check-fuzz check-guest style     one suite'
-	@echo '                  KERNEL=bookworm|trixie|sid chooses the kernel of the guests'
+	@echo 'make check-unit check-sim check-tools check-fuzz check-kernels check-guest style     one suite'
+	@echo '                  KERNEL=bookworm|trixie|sid|all chooses the kernel of the guests'
 	@echo 'make check-debug  unit tests, guest tests, a stress test and hostile stores under kernels that check'
 	@echo '                  themselves: hours, where the guest is emulated, and half an hour more for building'
 	@echo '                  these kernels once; STRESS_SECONDS=60 LCLONE_MUTANTS=300'
@@ -72,8 +74,14 @@ check-fuzz:
 fuzz:
 	@$(MAKE) -s --no-print-directory -C tests/fuzz fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
+check-kernels:
+	@tests/kernels
+
 check-guest:
-	@tests/guest/run
+	@$(if $(filter all,$(KERNEL)),tests/check $(GUEST_SUITES),tests/guest/run)
+
+check-guest-bookworm check-guest-trixie check-guest-sid: check-guest-%:
+	@tests/guest/run --kernel $*
 
 DEBUG_SUITES := debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
 
@@ -106,4 +114,5 @@ clean:
 	done
 
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
-	sim sim-faults check-tools check-guest check-debug $(DEBUG_SUITES:%=check-%) demo bench clean
+	sim sim-faults check-tools check-fuzz fuzz check-kernels check-guest check-guest-bookworm \
+	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) demo bench clean

@@ -160,7 +160,7 @@ dev_t loop_over_file(const char *path)
 {
 	DIR *dir = opendir("/sys/block");
 	struct dirent *entry;
-	struct place place;
+	struct place place = { 0, 0 };
 	dev_t found = 0;
 
 	if (place_of(path, &place)) {
