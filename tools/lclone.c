@@ -20,6 +20,8 @@ static const struct verb *const verbs[] = {
 	&verb_snapshot,
 	&verb_rollback,
 	&verb_reset,
+	&verb_map,
+	&verb_diff,
 	&verb_format,
 	&verb_table,
 	&verb_info,

@@ -29,6 +29,8 @@ _lclone_options() {
 		echo '--help --origin --layer --command --error-if-no-space' \
 			'--no-discard-passdown --json'
 		;;
+	map) echo '--help --json' ;;
+	diff) echo '--help --layer --json' ;;
 	info) echo '--help --json' ;;
 	check) echo '--help --json --quiet' ;;
 	dump) echo '--help --json --output' ;;
@@ -46,7 +48,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset)
+	activate | deactivate | status | remove | snapshot | rollback | reset | map | diff)
 		_lclone_clones
 		;;
 	esac
@@ -56,7 +58,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset format table info check dump scan'
+		snapshot rollback reset map diff format table info check dump scan'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
