@@ -22,6 +22,8 @@ static const struct verb *const verbs[] = {
 	&verb_reset,
 	&verb_map,
 	&verb_diff,
+	&verb_export,
+	&verb_import,
 	&verb_format,
 	&verb_table,
 	&verb_info,

@@ -261,6 +261,20 @@ int levels_open_newest(const char *what, struct levels **levels)
 	return error;
 }
 
+int levels_open_content(const char *what, const char *const *layers,
+			const u8 *content_uuid, struct levels **levels)
+{
+	struct finder finder = { .what = what, .layers = layers };
+	struct lc_super child = { 0 };
+	int error;
+
+	*levels = must_alloc(sizeof(**levels));
+	memcpy(child.parent_uuid, content_uuid, LC_UUID_BYTES);
+	error = open_parent(&finder, *levels, &child);
+	finder_done(&finder);
+	return error;
+}
+
 struct loader {
 	struct level *level;
 	bool damaged;

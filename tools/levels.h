@@ -49,6 +49,13 @@ int levels_open(const char *what, const char *const *layers, const u8 *base,
 int levels_open_newest(const char *what, struct levels **levels);
 
 /*
+ * The same, but opens the store with the content @content_uuid only; @what needs
+ * it.
+ */
+int levels_open_content(const char *what, const char *const *layers,
+			const u8 *content_uuid, struct levels **levels);
+
+/*
  * Reads the maps of the first @count levels.  Returns 0 or a negative errno,
  * reported: -EUCLEAN when one is damaged.
  */
