@@ -15,7 +15,7 @@ layer() {
 }
 
 # Sets $o and $l1, $l2, $l3 and $s: an origin, frozen vm1@one, @two, vm2@three, a parked vm3. Sizes
-# are no multiples of blocks, and vm2 is smaller than what is below and above it.
+# are no multiples of blocks, and vm1@two is smaller than what is below and above it.
 chain() {
 	local seed=${1:-1} name
 	export LCLONE_STATE_DIR=$PWD/state
@@ -30,9 +30,9 @@ chain() {
 	layer "$l1" "$seed" 0 --origin "$o" --name vm1 --size 36009s
 	freeze "$l1" one
 	# What follows a live store is of the same clone; a frozen one would begin another.
-	layer "$l2" $((seed + 1)) 0 --origin "$o" --layer "$l1" --name vm1 --size 36101s
+	layer "$l2" $((seed + 1)) 0 --origin "$o" --layer "$l1" --name vm1 --size 34005s
 	freeze "$l2" two
-	layer "$l3" $((seed + 2)) 0 --origin "$o" --layer "$l1" --layer "$l2" --name vm2 --size 34005s
+	layer "$l3" $((seed + 2)) 0 --origin "$o" --layer "$l1" --layer "$l2" --name vm2 --size 36101s
 	freeze "$l3" three
 	layer "$s" $((seed + 3)) 1 --origin "$o" --layer "$l1" --layer "$l2" --layer "$l3" --name vm3 --size 36203s
 }
