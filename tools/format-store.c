@@ -52,7 +52,7 @@ static int note_name(char to[LC_NAME_BYTES], const char *name)
 }
 
 /* The path of the origin is a hint only, so one that does not fit is left out. */
-static void note_path(struct lc_super *super, const char *path)
+void format_note_path(struct lc_super *super, const char *path)
 {
 	char *whole = realpath(path, NULL);
 
@@ -142,7 +142,7 @@ static int compose(const struct format_request *request, u64 store_bytes,
 		error = note_parent(request, super);
 	} else if (request->origin_path) {
 		error = note_origin(request, super);
-		note_path(super, request->origin_path);
+		format_note_path(super, request->origin_path);
 	}
 	if (!error)
 		error = note_sizes(request, store_bytes, super);
@@ -164,7 +164,7 @@ static int compose(const struct format_request *request, u64 store_bytes,
  * Superblocks first and the header last, each durable before the next, so that
  * a store cut short in its making is no store.
  */
-static int write_store(struct store_file *store, const struct lc_super *super)
+int format_write(struct store_file *store, const struct lc_super *super)
 {
 	struct lc_header header = { 0 };
 	u8 page[LC_BLOCK_SIZE];
@@ -219,7 +219,7 @@ int format_store(const struct format_request *request,
 	if (!error && request->force)
 		error = probe_wipe(&store);
 	if (!error)
-		error = write_store(&store, &super);
+		error = format_write(&store, &super);
 	if (!error && result)
 		note_result(&super, store.bytes, result);
 	store_close(&store);

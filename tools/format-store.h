@@ -4,6 +4,7 @@
 #define LCLONE_FORMAT_STORE_H
 
 #include "core/super.h"
+#include "store-file.h"
 
 struct format_request {
 	const char *store_path;		/* a block device, or a file of its full size */
@@ -39,5 +40,14 @@ struct format_result {
  */
 int format_store(const struct format_request *request,
 		 struct format_result *result);
+
+/*
+ * The last step of it: writes the superblocks, and the header only when they are
+ * durable.  The same returns.
+ */
+int format_write(struct store_file *store, const struct lc_super *super);
+
+/* Notes where the origin was found: a path that stays, as far as there is one. */
+void format_note_path(struct lc_super *super, const char *path);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* freeze-store STORE NAME: what the kernel does to a store of which a snapshot is made. */
+/*
+ * freeze-store STORE NAME [writable]: what the kernel does to a store of which a
+ * snapshot is made; or the opposite, which nothing does.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "store-file.h"
@@ -10,11 +13,11 @@ int main(int argc, char **argv)
 	struct lc_super super;
 	int error;
 
-	if (argc != 3 || store_open_load(argv[1], STORE_WRITE, &store))
+	if (argc < 3 || store_open_load(argv[1], STORE_WRITE, &store))
 		return 2;
 	super = *store_super(&store);
 	super.generation++;
-	super.state = LC_STORE_FROZEN;
+	super.state = argc > 3 ? LC_STORE_WRITABLE : LC_STORE_FROZEN;
 	strncpy(super.snapshot_name, argv[2], LC_NAME_BYTES - 1);
 	error = store_write_supers(&store, &super);
 	store_close(&store);

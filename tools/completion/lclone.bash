@@ -29,6 +29,10 @@ _lclone_options() {
 		echo '--help --origin --layer --command --error-if-no-space' \
 			'--no-discard-passdown --json'
 		;;
+	map) echo '--help --json' ;;
+	diff) echo '--help --layer --json' ;;
+	export) echo '--help --base --layer --output' ;;
+	import) echo '--help --origin --layer --input --force --json' ;;
 	info) echo '--help --json' ;;
 	check) echo '--help --json --quiet' ;;
 	repair) echo '--help --dry-run --lost --cut-journal --header --force --json' ;;
@@ -48,7 +52,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset)
+	activate | deactivate | status | remove | snapshot | rollback | reset | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -58,7 +62,8 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset format table info check repair dump restore scan'
+		snapshot rollback reset map diff export import format table info check repair dump
+		restore scan'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -87,7 +92,7 @@ _lclone() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_clones)" -- "$word")
 		return
 		;;
-	--origin | --store | --clone-store | --layer | --dir | --output | --input) return ;;	# a path, by default
+	--origin | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
 	--size | --store-size | --name | --count | --command) return ;;
 	esac
 	case $word in
