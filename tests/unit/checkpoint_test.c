@@ -277,7 +277,7 @@ static void move_twice(struct host *host)
 
 	/* Only when the image of the first leaf is done, and that of the last not. */
 	if (!mutex_is_locked(&host->store.checkpoint_mutex) || once ||
-	    lc_map_leaf(&host->store, 0)->page.old.address == 0)
+	    host_leaf(host, 0)->page.old.address == 0)
 		return;
 	once = true;
 	host->pause = NULL;

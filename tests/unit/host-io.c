@@ -26,6 +26,17 @@ void host_lookup(struct host *host, u64 block, struct lc_extent *extent)
 	}
 }
 
+struct lc_leaf *host_leaf(struct host *host, u64 block)
+{
+	struct lc_leaf *leaf;
+	unsigned long flags;
+
+	spin_lock_irqsave(&host->store.lock, flags);
+	leaf = lc_map_leaf(&host->store, block);
+	spin_unlock_irqrestore(&host->store.lock, flags);
+	return leaf;
+}
+
 enum lc_take host_ticket(struct host *host, u64 block, u32 count,
 			 struct lc_ticket *ticket)
 {

@@ -110,6 +110,9 @@ enum lc_take host_zero(struct host *host, u64 block, u64 count);
 /* Looks up one block, loading what is needed. */
 void host_lookup(struct host *host, u64 block, struct lc_extent *extent);
 
+/* The leaf of @block when it is in memory, or NULL. */
+struct lc_leaf *host_leaf(struct host *host, u64 block);
+
 /* The tag of a data block, or 0 for zeros, or HOST_BELOW. */
 #define HOST_BELOW (~0ull)
 u64 host_read(struct host *host, u64 block);

@@ -339,7 +339,7 @@ static void p6_damaged_leaf_is_an_error_for_what_it_covers(struct kunit *test)
 	host_flush(host);
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
 	address = lc_page_ref(&host->store,
-			      &lc_map_leaf(&host->store, LEAF)->page)->address;
+			      &host_leaf(host, LEAF)->page)->address;
 	host_close(host);
 	((u8 *)disk_medium(host->disk, address))[1000] ^= 1;
 	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);

@@ -84,7 +84,7 @@ static void p6_damage_ends_the_scan_and_full_is_full(struct kunit *test)
 	enum lc_take take;
 
 	KUNIT_ASSERT_EQ(test, lc_map_load(&host->store, 7 * LEAF), 0);
-	leaf = lc_map_leaf(&host->store, 7 * LEAF);
+	leaf = host_leaf(host, 7 * LEAF);
 	host->disk->bad_block = lc_page_ref(&host->store, &leaf->page)->address;
 	lc_map_evict(&host->store, 10);
 	lc_map_evict(&host->store, 10);
