@@ -185,17 +185,23 @@ static bool left_over(const struct catalog *catalog, const struct clone *child)
 	return left;
 }
 
-int clone_child_make(const struct catalog *catalog, const struct clone *clone,
-		     const struct child_request *request, struct clone *child)
+static int begin_child(const struct catalog *catalog, const struct clone *clone,
+		       const struct store_place *place, u64 generation,
+		       struct clone *child)
 {
-	u64 generation = request->head->head_generation + 1;
-	int error;
-
 	*child = *clone;
 	child->name = copy_text(clone->name);
 	child->template_name = copy_text(clone->template_name);
 	child->store_path = NULL;
-	error = choose_place(catalog, clone, request->place, generation, child);
+	return choose_place(catalog, clone, place, generation, child);
+}
+
+int clone_child_make(const struct catalog *catalog, const struct clone *clone,
+		     const struct child_request *request, struct clone *child)
+{
+	u64 generation = request->head->head_generation + 1;
+	int error = begin_child(catalog, clone, request->place, generation, child);
+
 	if (!error && left_over(catalog, child))
 		clone_child_unmake(child);
 	if (!error)
@@ -213,6 +219,28 @@ int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 		clone_store_unmake(child);
 	clone_release(child);
 	return error;
+}
+
+void clone_child_sweep(const struct catalog *catalog, const struct clone *clone)
+{
+	static const struct store_place same = { 0 };
+	struct store_file store;
+	struct clone child;
+	const char *why;
+	u64 generation = 0;
+
+	if (clone->kind == STORE_KIND_DEVICE || !clone_store_exists(clone) ||
+	    store_open(clone->store_path, STORE_READ | STORE_QUIET, &store))
+		return;
+	if (!store_load_quietly(&store, &why))
+		generation = store_super(&store)->head_generation + 1;
+	store_close(&store);
+	if (!generation)
+		return;
+	if (!begin_child(catalog, clone, &same, generation, &child) &&
+	    left_over(catalog, &child))
+		clone_child_unmake(&child);
+	clone_release(&child);
 }
 
 void clone_child_unmake(const struct clone *child)

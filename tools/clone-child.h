@@ -36,6 +36,12 @@ int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 /* Removes its store again, whatever it holds. */
 void clone_child_unmake(const struct clone *child);
 
+/*
+ * Removes what a run that was cut short has left of the next store of @clone,
+ * where it would be by itself.  Never fails: what cannot be told stays.
+ */
+void clone_child_sweep(const struct catalog *catalog, const struct clone *clone);
+
 /* A copy of all that @clone points to; and the way back. */
 void clone_copy(const struct clone *clone, struct clone *copy);
 void clone_release(struct clone *clone);

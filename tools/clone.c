@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include "clone.h"
+#include "clone-child.h"
 #include "clone-store.h"
 #include "clone-table.h"
 #include "describe.h"
@@ -272,8 +273,10 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
-	if (!error)
+	if (!error) {
+		clone_child_sweep(catalog, clone);
 		error = remove_store(clone, flags);
+	}
 	while (!error && (layer = own_layer(catalog, clone)))
 		error = remove_layer(catalog, layer, flags);
 	if (error)
