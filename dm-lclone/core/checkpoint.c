@@ -466,34 +466,6 @@ static void put_off(struct lc_store *store)
 	store->ops->kick(store->ctx, LC_KICK_DIRTY);
 }
 
-static int run_twice(struct lc_store *store, bool part)
-{
-	bool again = !store->alloc.below_full;
-	int error;
-
-	if (store->read_only)
-		return 0;
-	if (lc_failed(store))
-		return -EIO;
-	error = run(store, part);
-	/* Now the reserve is asked first, which is likely to have its space. */
-	if (error == -ENOSPC && again && !lc_failed(store))
-		error = run(store, part);
-	if (error == -ENOSPC)
-		put_off(store);
-	return error;
-}
-
-int lc_checkpoint_locked(struct lc_store *store)
-{
-	return run_twice(store, false);
-}
-
-int lc_checkpoint_part(struct lc_store *store)
-{
-	return run_twice(store, true);
-}
-
 /*
  * More may be dirty than what one checkpoint can always write: after one that was
  * taken back.
@@ -509,6 +481,47 @@ static bool over_cap(struct lc_store *store)
 	       !list_empty(&store->map.dirty[0]);
 	spin_unlock_irqrestore(&store->lock, flags);
 	return over;
+}
+
+/*
+ * Now the reserve is asked first, which is likely to have its space.  It has
+ * places for the cap, and others got dirty while the pages were written that have
+ * been taken back.
+ */
+static int run_again(struct lc_store *store, bool part)
+{
+	int error = 0;
+
+	while (!part && !error && over_cap(store))
+		error = run(store, true);
+	return error ? error : run(store, part);
+}
+
+static int run_twice(struct lc_store *store, bool part)
+{
+	bool again = !store->alloc.below_full;
+	int error;
+
+	if (store->read_only)
+		return 0;
+	if (lc_failed(store))
+		return -EIO;
+	error = run(store, part);
+	if (error == -ENOSPC && again && !lc_failed(store))
+		error = run_again(store, part);
+	if (error == -ENOSPC)
+		put_off(store);
+	return error;
+}
+
+int lc_checkpoint_locked(struct lc_store *store)
+{
+	return run_twice(store, false);
+}
+
+int lc_checkpoint_part(struct lc_store *store)
+{
+	return run_twice(store, true);
 }
 
 int lc_checkpoint_prepare(struct lc_store *store)

@@ -527,6 +527,48 @@ static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
 	host_delete(host);
 }
 
+/* The same, and the device has space again for the second try. */
+static void dirty_and_grow(struct host *host, u32 block)
+{
+	if (!host->store.map.starved)
+		dirty_meanwhile(host, block);
+	if (host->store.alloc.below_full)
+		host->disk->backed = 0;
+	host->wrote = host->disk->backed ? dirty_and_grow : NULL;
+}
+
+static void p5_checkpoint_tried_again_is_made_in_parts(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 leaf, next;
+	u64 before;
+
+	for (leaf = 0; leaf < 96; leaf += 6) {
+		write_leaves(host, leaf, leaf + 6, 0, 1000);
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	}
+	next = zero_leaves(store, 0, cap - 5);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	host->owner = &next;
+	host->wrote = dirty_and_grow;
+	host->disk->backed = 1;
+	before = store->super.generation;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_GT(test, next, cap);
+	KUNIT_EXPECT_GE(test, store->super.generation, before + 2);
+	KUNIT_EXPECT_FALSE(test, lc_failed(store));
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(store->checkpoint_due));
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (leaf = 0; leaf < 96; leaf++)
+		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
+				leaf < next ? 0 : 1000 + leaf);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(checkpoint_empties_journal_and_dirty_lists),
 	KUNIT_CASE(p1_superblocks_come_after_the_flush_of_the_pages),
@@ -541,6 +583,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p1_tail_moves_only_when_both_copies_are_written),
 	KUNIT_CASE(p5_device_without_space_for_pages),
 	KUNIT_CASE(p5_checkpoint_taken_back_is_made_in_parts),
+	KUNIT_CASE(p5_checkpoint_tried_again_is_made_in_parts),
 	{ }
 };
 
