@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "core/ticket.h"
+#include "plain-ops.h"
 #include "store-file.h"
 
 static struct store_file file;
@@ -52,24 +53,6 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 	return 0;
 }
 
-static int op_flush(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
-static void op_discard(void *ctx, u32 block, u32 count)
-{
-	(void)ctx;
-	(void)block;
-	(void)count;
-}
-
-static void op_drain(void *ctx)
-{
-	(void)ctx;
-}
-
 static void op_round_io(void *ctx, enum lc_round_io io,
 			const struct lc_vec *vec, unsigned int count)
 {
@@ -83,40 +66,6 @@ static void *op_page_get(void *ctx, bool wait)
 {
 	(void)ctx;
 	return wait || random_below(4) ? calloc(1, LC_BLOCK_SIZE) : NULL;
-}
-
-static void op_put(void *ctx, void *memory)
-{
-	(void)ctx;
-	free(memory);
-}
-
-static struct lc_leaf *op_leaf_get(void *ctx)
-{
-	(void)ctx;
-	return calloc(1, sizeof(struct lc_leaf));
-}
-
-static struct lc_node *op_node_get(void *ctx)
-{
-	(void)ctx;
-	return calloc(1, sizeof(struct lc_node));
-}
-
-static void *op_bitmap_get(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void op_leaf_put(void *ctx, struct lc_leaf *leaf)
-{
-	op_put(ctx, leaf);
-}
-
-static void op_node_put(void *ctx, struct lc_node *node)
-{
-	op_put(ctx, node);
 }
 
 static void op_kick(void *ctx, enum lc_kick what)
@@ -142,20 +91,11 @@ static void op_report(void *ctx, const char *what, u64 block)
 }
 
 static const struct lc_ops ops = {
+	PLAIN_OPS,
 	.read = op_read,
 	.write = op_write,
-	.flush = op_flush,
-	.discard = op_discard,
-	.drain = op_drain,
 	.round_io = op_round_io,
 	.page_get = op_page_get,
-	.page_put = op_put,
-	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
-	.bitmap_get = op_bitmap_get,
-	.leaf_put = op_leaf_put,
-	.node_put = op_node_put,
-	.bitmap_put = op_put,
 	.kick = op_kick,
 	.answer = op_answer,
 	.report = op_report,

@@ -489,26 +489,55 @@ static void dirty_meanwhile(struct host *host, u32 block)
 	*next = zero_leaves(&host->store, *next, 96);
 }
 
-/* What is dirty after that is more than a full store has places for at once. */
-static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
+/*
+ * 96 leaves that have pages, almost as many dirty as may be, and a device without
+ * space.  @wrote is called at each write of the next checkpoint.
+ */
+static struct host *dirty_and_full(struct kunit *test, u32 *next,
+				   void (*wrote)(struct host *host, u32 block))
 {
 	struct host *host = small(test);
 	struct lc_store *store = &host->store;
 	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
-	u32 leaf, next;
-	u64 before;
+	u32 leaf;
 
 	for (leaf = 0; leaf < 96; leaf += 6) {
 		write_leaves(host, leaf, leaf + 6, 0, 1000);
 		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
 	}
-	/* Almost as many as may be dirty; no round has to gather them any more. */
-	next = zero_leaves(store, 0, cap - 5);
-	KUNIT_ASSERT_EQ(test, next, cap - 5);
+	*next = zero_leaves(store, 0, cap - 5);
+	KUNIT_ASSERT_EQ(test, *next, cap - 5);
+	/* No round has to gather them any more. */
 	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
-	host->owner = &next;
-	host->wrote = dirty_meanwhile;
+	host->owner = next;
+	host->wrote = wrote;
 	host->disk->backed = 1;
+	return host;
+}
+
+static void expect_zeroed(struct host *host, u32 next)
+{
+	struct kunit *test = host->test;
+	u32 leaf;
+
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (leaf = 0; leaf < 96; leaf++)
+		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
+				leaf < next ? 0 : 1000 + leaf);
+	host_delete(host);
+}
+
+/* What is dirty after that is more than a full store has places for at once. */
+static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
+{
+	u32 next;
+	struct host *host = dirty_and_full(test, &next, dirty_meanwhile);
+	struct lc_store *store = &host->store;
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u64 before;
+
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), -ENOSPC);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(store->checkpoint_due));
 	KUNIT_EXPECT_GT(test, next, cap);
@@ -518,13 +547,7 @@ static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
 	KUNIT_EXPECT_GE(test, store->super.generation, before + 2);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(store->checkpoint_due));
-	host_close(host);
-	walk_check(test, host->disk);
-	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
-	for (leaf = 0; leaf < 96; leaf++)
-		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
-				leaf < next ? 0 : 1000 + leaf);
-	host_delete(host);
+	expect_zeroed(host, next);
 }
 
 /* The same, and the device has space again for the second try. */
@@ -539,34 +562,17 @@ static void dirty_and_grow(struct host *host, u32 block)
 
 static void p5_checkpoint_tried_again_is_made_in_parts(struct kunit *test)
 {
-	struct host *host = small(test);
+	u32 next;
+	struct host *host = dirty_and_full(test, &next, dirty_and_grow);
 	struct lc_store *store = &host->store;
-	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
-	u32 leaf, next;
-	u64 before;
+	u64 before = store->super.generation;
 
-	for (leaf = 0; leaf < 96; leaf += 6) {
-		write_leaves(host, leaf, leaf + 6, 0, 1000);
-		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
-	}
-	next = zero_leaves(store, 0, cap - 5);
-	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
-	host->owner = &next;
-	host->wrote = dirty_and_grow;
-	host->disk->backed = 1;
-	before = store->super.generation;
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
-	KUNIT_EXPECT_GT(test, next, cap);
+	KUNIT_EXPECT_GT(test, next, lc_dirty_cap(store->super.layout.reserve_blocks));
 	KUNIT_EXPECT_GE(test, store->super.generation, before + 2);
 	KUNIT_EXPECT_FALSE(test, lc_failed(store));
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(store->checkpoint_due));
-	host_close(host);
-	walk_check(test, host->disk);
-	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
-	for (leaf = 0; leaf < 96; leaf++)
-		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
-				leaf < next ? 0 : 1000 + leaf);
-	host_delete(host);
+	expect_zeroed(host, next);
 }
 
 static struct kunit_case cases[] = {
