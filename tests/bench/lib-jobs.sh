@@ -8,7 +8,7 @@
 # larger units has as many I/Os as are still mostly first ones.
 ios_of() {
 	case $1 in
-	linear | lclone | layers*) FIRST_IOS=32768 RANDOM_IOS=32768 SYNC_IOS=16384 LOOPS=2 ;;
+	linear | lclone | layers* | snapshots*) FIRST_IOS=32768 RANDOM_IOS=32768 SYNC_IOS=16384 LOOPS=2 ;;
 	snapshot4) FIRST_IOS=32768 RANDOM_IOS=32768 SYNC_IOS=16384 LOOPS=1 ;;
 	*) FIRST_IOS=16384 RANDOM_IOS=8192 SYNC_IOS=2048 LOOPS=1 ;;
 	esac
@@ -101,7 +101,7 @@ layered_jobs() { random "$1" read-layers randread "$RANDOM_IOS" 1; }
 run_jobs() {
 	local part
 	ios_of "$1"
-	if [[ $1 == layers* ]]; then
+	if [[ $1 == layers* || $1 == snapshots* ]]; then
 		fresh "$1" layered_jobs "$1"
 		return
 	fi

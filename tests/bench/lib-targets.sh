@@ -6,7 +6,7 @@
 # up_KIND prints the path of a device without any drift; down_KIND takes it away.
 
 ORIGIN_SIZE=256M STORE_SIZE=320M POOL_META_SIZE=8M
-KINDS=(linear lclone layers1 layers32 snapshot4 snapshot64 thin qcow2)
+KINDS=(linear lclone layers1 layers32 snapshots1 snapshots32 snapshot4 snapshot64 thin qcow2)
 LAYER_SIZE=40M DRIFT_IOS=6400
 
 # All pages of all devices are there before anything is measured: a null_blk takes memory for a page
@@ -76,6 +76,28 @@ up_layers1() { up_layers 1; }
 up_layers32() { up_layers 32; }
 down_layers1() { dm_down bench; }
 down_layers32() { dm_down bench; }
+
+# up_snapshots N: the same drift in N snapshots of dm-snapshot, each the origin of the next.
+up_snapshots() {
+	local n origin=$ORIGIN store
+	for n in $(seq "$1"); do
+		store=$(make_null_blk "$LAYER_SIZE")
+		dmsetup create "bench$n" --table "0 $(sectors "$ORIGIN") snapshot $origin $store P 8" >&2
+		origin=/dev/mapper/bench$n
+		drift "$origin" "$((DRIFT_IOS / $1))" "$n"
+	done
+	echo "$origin"
+}
+down_snapshots() {
+	local n
+	for n in $(seq "$1" -1 1); do
+		dm_down "bench$n"
+	done
+}
+up_snapshots1() { up_snapshots 1; }
+up_snapshots32() { up_snapshots 32; }
+down_snapshots1() { down_snapshots 1; }
+down_snapshots32() { down_snapshots 32; }
 
 # up_snapshot SECTORS_PER_CHUNK
 up_snapshot() {

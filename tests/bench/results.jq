@@ -46,4 +46,6 @@ def check:
 .checks = [.results[] | select(.kind == "lclone" and .ratio) | check] +
 	(if $layers.layers1 and $layers.layers32 then
 		[at_least("4K random read through 32 layers, ratio to one"; 0.97; $layers.layers32 / $layers.layers1)]
-	else [] end)
+	else [] end) |
+.stacked_snapshots_ratio = (if $layers.snapshots1 and $layers.snapshots32 then
+	$layers.snapshots32 / $layers.snapshots1 else null end)

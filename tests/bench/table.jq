@@ -3,7 +3,7 @@
 
 def title: {
 	linear: "linear", lclone: "lclone", snapshot4: "snapshot 4K", snapshot64: "snapshot 64K",
-	layers1: "1 layer", layers32: "32 layers", thin: "thin", qcow2: "qcow2"
+	layers1: "1 layer", layers32: "32 layers", snapshots1: "1 snapshot", snapshots32: "32 snapshots", thin: "thin", qcow2: "qcow2"
 }[.];
 
 def fixed($digits): ("1" + "0" * $digits | tonumber) as $one |
@@ -49,6 +49,8 @@ row("4K random read after the writes, QD 16"; "read-mixed"; ratio),
 (["", ((["linear"] + $kinds)[] | title)] | line(22; 21)),
 (reduce .results[].job as $job ([]; if index($job) then . else . + [$job] end) | .[] | . as $job |
 	[$job, ((["linear"] + $kinds)[] | [of(.; $job) | all_counts][0] // "-")] | line(22; 21)),
+(.stacked_snapshots_ratio // empty |
+	"", "4K random read through 32 stacked dm-snapshots, ratio to one: \(fixed(3))"),
 "",
 (.checks[] | (if .passed then "PASS" else "FAIL" end) + " \(.what): \(.value | fixed(3)), " +
 	(if .at_least then "at least \(.at_least)" else "at most \(.at_most)" end))
