@@ -22,6 +22,7 @@ struct world {
 	bool grows;
 	bool thin;		/* the device may have no space for a block */
 	bool damages;
+	bool hydrates;
 };
 
 extern struct world world;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "bio.h"
+#include "bulk.h"
 #include "check.h"
 #include "memory.h"
 #include "model.h"
@@ -240,6 +241,8 @@ static void cover_cut(void)
 		cover(COVER_LOAD);
 	if (store->failed)
 		cover(COVER_FAILED);
+	if (bulk_kind == BULK_HYDRATE)
+		cover(COVER_HYDRATE);
 }
 
 /* The host forgets everything, the device what it may. */
@@ -411,6 +414,8 @@ static void use(void)
 			disturb();
 		if (world.grows && random_below(150) == 0)
 			grow();
+		if (world.hydrates && random_below(60) == 0)
+			bulk_start();
 		if (!step())
 			edge_tick();
 		edge.starved |= edge.store.map.starved;
@@ -456,6 +461,8 @@ static void settle(void)
 	medium.fail = 0;
 	if (growing)
 		violation("a growth does not end");
+	if (bulk_kind)
+		violation("an operation over a range does not end");
 	bio_check_waiters();
 }
 
@@ -490,6 +497,7 @@ static bool suspend(void)
 	edge.suspending = true;
 	edge.spaces++;
 	co_wake(&edge.spaces);
+	co_wake(&edge.retries);
 	settle();
 	if (bios.ops)
 		violation("operations are left after a suspend");
