@@ -226,7 +226,8 @@ static enum lc_take replace(struct lc_store *store, u64 block,
 	entry = leaf->entry + slot;
 	*count = min(*count, LC_LEAF_ENTRIES - slot);
 	for (i = 0; i < *count; i++) {
-		swap[i].done = entry[i] == swap[i].expected;
+		swap[i].done = entry[i] == swap[i].expected &&
+			       entry[i] != swap[i].value;
 		data += swap[i].done && lc_entry_is_data(entry[i]);
 	}
 	if (!lc_freed_room(store, data, *spare))

@@ -158,10 +158,24 @@ static void hydrate(void)
 		check_mapped();
 }
 
+static void rethin(void)
+{
+	u32 freed;
+	int error = lc_rethin(&bulk, first, count, &freed);
+
+	trace(TRACE_BULK_END, (u64)-error, freed, 0, 0);
+	check_error(error);
+	if (edge.store.holding)
+		violation("rethin has ended, and blocks are held");
+}
+
 static void bulk_thread(void *arg)
 {
 	(void)arg;
-	hydrate();
+	if (bulk_kind == BULK_RETHIN)
+		rethin();
+	else
+		hydrate();
 	bulk_kind = BULK_NONE;
 	co_wake(&bulk_kind);
 }
@@ -171,13 +185,13 @@ void bulk_reset(void)
 	bulk_kind = BULK_NONE;
 }
 
-void bulk_start(void)
+void bulk_start(enum bulk_kind kind)
 {
 	u32 i, left;
 
 	if (bulk_kind || edge.suspending || !edge.live)
 		return;
-	bulk_kind = BULK_HYDRATE;
+	bulk_kind = kind;
 	first = model_pick(&left);
 	count = 1 + random_below(left);
 	bulk.ops = &ops;

@@ -8,6 +8,7 @@
 enum bulk_kind {
 	BULK_NONE,
 	BULK_HYDRATE,
+	BULK_RETHIN,
 };
 
 /* What is under way. */
@@ -17,7 +18,7 @@ extern enum bulk_kind bulk_kind;
 void bulk_reset(void);
 
 /* Begins one over blocks that are watched, unless one is under way. */
-void bulk_start(void);
+void bulk_start(enum bulk_kind kind);
 
 /* In a suspend: waits for its end.  In a thread. */
 void bulk_wait(void);

@@ -78,6 +78,7 @@ enum cover {
 	COVER_PARK,
 	COVER_FAILED,
 	COVER_HYDRATE,
+	COVER_RETHIN,
 	COVER_CUTS,		/* those above are kinds of cuts */
 	COVER_EVICT = COVER_CUTS,
 	COVER_STARVED,

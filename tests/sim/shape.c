@@ -39,6 +39,7 @@ static void choose(void)
 	world.grows = random_chance(25);
 	world.thin = random_chance(15);
 	world.hydrates = random_chance(40);
+	world.rethins = random_chance(30);
 	world.damages = random_chance(15) && world_damage;
 }
 

@@ -23,6 +23,7 @@ struct world {
 	bool thin;		/* the device may have no space for a block */
 	bool damages;
 	bool hydrates;
+	bool rethins;
 };
 
 extern struct world world;

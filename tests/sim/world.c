@@ -243,6 +243,8 @@ static void cover_cut(void)
 		cover(COVER_FAILED);
 	if (bulk_kind == BULK_HYDRATE)
 		cover(COVER_HYDRATE);
+	if (bulk_kind == BULK_RETHIN && store->holding)
+		cover(COVER_RETHIN);
 }
 
 /* The host forgets everything, the device what it may. */
@@ -371,6 +373,7 @@ static void begin_life(void)
 	edge.no_memory = random_chance(5);
 	edge.lazy = random_chance(world.big ? 30 : 8) ? 64 : 0;
 	bios.one_worker = random_chance(50);
+	bios.restore_percent = world.rethins ? 20 + random_below(60) : 0;
 	bios.flush_percent = edge.lazy && random_chance(50) ? 40 : 1 + random_below(25);
 	medium.fail = world.fails && random_chance(40) ? 100 + random_below(2000) : 0;
 	medium.room = random_below(40);
@@ -415,7 +418,9 @@ static void use(void)
 		if (world.grows && random_below(150) == 0)
 			grow();
 		if (world.hydrates && random_below(60) == 0)
-			bulk_start();
+			bulk_start(BULK_HYDRATE);
+		if (world.rethins && random_below(12) == 0)
+			bulk_start(BULK_RETHIN);
 		if (!step())
 			edge_tick();
 		edge.starved |= edge.store.map.starved;
