@@ -193,7 +193,7 @@ void bulk_zero(struct bulk *bulk, u64 block, u64 count)
 void bulk_disturb(struct bulk *bulk)
 {
 	u64 block = bulk->first + random_below((u32)bulk->count);
-	u32 count = 1 + random_below((u32)min(bulk->first + bulk->count - block, 20));
+	u32 count = 1 + random_below(min_t(u32, bulk->first + bulk->count - block, 20));
 
 	switch (random_below(6)) {
 	case 0:

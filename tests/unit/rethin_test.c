@@ -28,7 +28,7 @@ static struct bulk *hydrated(struct kunit *test, u64 blocks, u64 below_blocks)
 
 	for (block = 0; block < blocks; block += 500)
 		KUNIT_ASSERT_EQ(test, lc_hydrate(&bulk->core, block,
-				(u32)min(blocks - block, 500), &result), 0);
+				min_t(u32, blocks - block, 500), &result), 0);
 	return bulk;
 }
 
@@ -165,14 +165,14 @@ static void guest_wins_wherever_it_comes_between(struct kunit *test)
 		bulk->meanwhile = bulk_disturb;
 		while (calls-- && !error) {
 			u64 first = random_below((u32)blocks);
-			u32 count = 1 + random_below((u32)min(blocks - first, 300));
+			u32 count = 1 + random_below(min_t(u32, blocks - first, 300));
 
 			bulk->first = first;
 			bulk->count = count;
 			if (random_chance(40))
 				error = lc_hydrate(&bulk->core, first, count, &result);
 			else if (random_chance(30))
-				write_same(bulk, first, min(count, 20));
+				write_same(bulk, first, min_t(u32, count, 20));
 			else
 				error = rethin(bulk, first, count, &freed);
 		}
