@@ -300,7 +300,7 @@ static void freed_finish(struct lc_store *store, struct lc_freed *freed)
 		lc_free_data(store, freed->run[i].store, freed->run[i].count);
 	}
 	list_del_init(&freed->link);
-	alloc->freed_pages--;
+	WRITE_ONCE(alloc->freed_pages, alloc->freed_pages - 1);
 	spin_unlock_irqrestore(&store->lock, flags);
 	store->ops->page_put(store->ctx, freed);
 }

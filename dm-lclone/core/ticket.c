@@ -189,7 +189,7 @@ static enum lc_take zero(struct lc_store *store, u64 block, u64 *count,
 	if (!freed && data) {
 		freed = *spare;
 		*spare = NULL;
-		store->alloc.freed_pages++;
+		WRITE_ONCE(store->alloc.freed_pages, store->alloc.freed_pages + 1);
 		list_add_tail(&freed->link, &store->alloc.freed_open);
 	}
 	for (i = 0; i < *count; i++) {
