@@ -83,26 +83,33 @@ check-guest:
 check-guest-bookworm check-guest-trixie check-guest-sid: check-guest-%:
 	@tests/guest/run --kernel $*
 
-DEBUG_SUITES := debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
+DEBUG_SUITES := debug-bites debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
+GUEST_TESTS = $(patsubst %,tests/guest/t-%.sh,$(1))
 
 check-debug:
 	@tests/deps.sh guest
 	@tests/check $(DEBUG_SUITES)
 
+check-debug-bites:
+	@tests/guest/run --kernel debug --append kmemleak=on tests/guest/debug/t-bites.sh
+
 check-debug-unit:
 	@tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh
 
 check-debug-guest:
+	@tests/guest/run --kernel debug $(call GUEST_TESTS,smoke io flush discard space layers)
+
+check-debug-guest-all:
 	@tests/guest/run --kernel debug
 
 check-debug-hostile:
 	@tests/guest/run --kernel debug tests/guest/debug/t-hostile.sh
 
 check-kcsan:
-	@tests/guest/run --kernel kcsan tests/guest/t-io.sh tests/guest/t-flush.sh tests/guest/t-discard.sh
+	@tests/guest/run --kernel kcsan tests/guest/debug/t-bites.sh $(call GUEST_TESTS,io flush discard)
 
 check-debug-stress check-kcsan-stress: check-%-stress:
-	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- $(STRESS_SECONDS)
+	@tests/guest/run --kernel $* --append kmemleak=on --script tests/guest/stress.sh -- $(STRESS_SECONDS)
 
 demo bench:
 	@tests/$@/run
