@@ -24,8 +24,8 @@ help:
 	@echo 'make check-unit check-sim check-tools check-fuzz check-kernels check-guest style     one suite'
 	@echo '                  KERNEL=bookworm|trixie|sid|all chooses the kernel of the guests'
 	@echo 'make check-debug  unit tests, guest tests, a stress test and hostile stores under kernels that check'
-	@echo '                  themselves: hours, where the guest is emulated, and half an hour more for building'
-	@echo '                  these kernels once; STRESS_SECONDS=60 LCLONE_MUTANTS=300'
+	@echo '                  themselves, which are built once: half an hour; STRESS_SECONDS=60 LCLONE_MUTANTS=300'
+	@echo 'make check-debug-guest-all    all guest tests under KASAN and lockdep: hours, where the guest is emulated'
 	@echo 'make sim          cuts the power of simulated clones, SIM_SECONDS=600 long, from SIM_SEED=1 on'
 	@echo 'make sim-faults   shows that this finds planted faults'
 	@echo 'make fuzz         fuzzes decoders, check, repair, dump and restore by libFuzzer, FUZZ_SECONDS=60 for each'
@@ -122,4 +122,5 @@ clean:
 
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-fuzz fuzz check-kernels check-guest check-guest-bookworm \
-	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) demo bench clean
+	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) check-debug-guest-all \
+	demo bench clean
