@@ -91,7 +91,11 @@ check-debug:
 	@tests/check $(DEBUG_SUITES)
 
 check-debug-bites:
-	@tests/guest/run --kernel debug --append kmemleak=on tests/guest/debug/t-bites.sh
+	@tests/guest/run --kernel debug tests/guest/debug/t-bites.sh
+
+check-debug-leaks:
+	@tests/guest/run --kernel debug --append kmemleak=on --only finds_a_leak tests/guest/debug/t-bites.sh
+	@tests/guest/run --kernel debug --append kmemleak=on --script tests/guest/stress.sh -- 10
 
 check-debug-unit:
 	@tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh
@@ -109,7 +113,7 @@ check-kcsan:
 	@tests/guest/run --kernel kcsan tests/guest/debug/t-bites.sh $(call GUEST_TESTS,io flush discard)
 
 check-debug-stress check-kcsan-stress: check-%-stress:
-	@tests/guest/run --kernel $* --append kmemleak=on --script tests/guest/stress.sh -- $(STRESS_SECONDS)
+	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- $(STRESS_SECONDS)
 
 demo bench:
 	@tests/$@/run
@@ -123,4 +127,4 @@ clean:
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-fuzz fuzz check-kernels check-guest check-guest-bookworm \
 	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) check-debug-guest-all \
-	demo bench clean
+	check-debug-leaks demo bench clean
