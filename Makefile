@@ -10,7 +10,7 @@ SUITES ?= style unit sim tools fuzz $(GUEST_SUITES)
 # How long "make fuzz" tries each of its two targets.
 FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
-STRESS_SECONDS ?= 60
+STRESS_SECONDS ?= 20
 # How long "make sim" cuts the power, and from which seed on.
 SIM_SECONDS ?= 600
 SIM_SEED ?= 1
@@ -24,8 +24,8 @@ help:
 	@echo 'make check-unit check-sim check-tools check-fuzz check-kernels check-guest style     one suite'
 	@echo '                  KERNEL=bookworm|trixie|sid|all chooses the kernel of the guests'
 	@echo 'make check-debug  unit tests, guest tests, a stress test and hostile stores under kernels that check'
-	@echo '                  themselves: hours, where the guest is emulated, and half an hour more for building'
-	@echo '                  these kernels once; STRESS_SECONDS=60 LCLONE_MUTANTS=300'
+	@echo '                  themselves, which are built once; STRESS_SECONDS=20 LCLONE_MUTANTS=100'
+	@echo 'make check-debug-guest-all    all guest tests under KASAN and lockdep: hours, where the guest is emulated'
 	@echo 'make sim          cuts the power of simulated clones, SIM_SECONDS=600 long, from SIM_SEED=1 on'
 	@echo 'make sim-faults   shows that this finds planted faults'
 	@echo 'make fuzz         fuzzes decoders, check, repair, dump and restore by libFuzzer, FUZZ_SECONDS=60 for each'
@@ -83,23 +83,34 @@ check-guest:
 check-guest-bookworm check-guest-trixie check-guest-sid: check-guest-%:
 	@tests/guest/run --kernel $*
 
-DEBUG_SUITES := debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
+DEBUG_SUITES := debug-bites debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
+GUEST_TESTS = $(patsubst %,tests/guest/t-%.sh,$(1))
 
 check-debug:
 	@tests/deps.sh guest
 	@tests/check $(DEBUG_SUITES)
 
+check-debug-bites:
+	@tests/guest/run --kernel debug tests/guest/debug/t-bites.sh
+
+check-debug-leaks:
+	@tests/guest/run --kernel debug --append kmemleak=on --only finds_a_leak tests/guest/debug/t-bites.sh
+	@tests/guest/run --kernel debug --append kmemleak=on --script tests/guest/stress.sh -- 10
+
 check-debug-unit:
 	@tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh
 
 check-debug-guest:
+	@tests/guest/run --kernel debug $(call GUEST_TESTS,smoke io flush)
+
+check-debug-guest-all:
 	@tests/guest/run --kernel debug
 
 check-debug-hostile:
 	@tests/guest/run --kernel debug tests/guest/debug/t-hostile.sh
 
 check-kcsan:
-	@tests/guest/run --kernel kcsan tests/guest/t-io.sh tests/guest/t-flush.sh tests/guest/t-discard.sh
+	@tests/guest/run --kernel kcsan tests/guest/debug/t-bites.sh $(call GUEST_TESTS,io flush discard)
 
 check-debug-stress check-kcsan-stress: check-%-stress:
 	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- $(STRESS_SECONDS)
@@ -115,4 +126,5 @@ clean:
 
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-fuzz fuzz check-kernels check-guest check-guest-bookworm \
-	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) demo bench clean
+	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) check-debug-guest-all \
+	check-debug-leaks demo bench clean

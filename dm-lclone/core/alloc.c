@@ -315,7 +315,7 @@ struct lc_freed *lc_freed_open(struct lc_store *store, u32 runs,
 		return freed;
 	freed = *spare;
 	*spare = NULL;
-	store->alloc.freed_pages++;
+	WRITE_ONCE(store->alloc.freed_pages, store->alloc.freed_pages + 1);
 	list_add_tail(&freed->link, &store->alloc.freed_open);
 	return freed;
 }
@@ -351,7 +351,7 @@ static void freed_finish(struct lc_store *store, struct lc_freed *freed)
 		lc_free_data(store, freed->run[i].store, freed->run[i].count);
 	}
 	list_del_init(&freed->link);
-	alloc->freed_pages--;
+	WRITE_ONCE(alloc->freed_pages, alloc->freed_pages - 1);
 	spin_unlock_irqrestore(&store->lock, flags);
 	store->ops->page_put(store->ctx, freed);
 }

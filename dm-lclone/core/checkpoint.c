@@ -229,6 +229,17 @@ static bool place(struct lc_store *store, struct lc_page *page,
 	return true;
 }
 
+/* A look-up that came before the page was in memory may still be reading the state. */
+static void set_ref(struct lc_ref *ref, const struct lc_ref *value)
+{
+	ref->generation = value->generation;
+	ref->zero_blocks = value->zero_blocks;
+	ref->data_blocks = value->data_blocks;
+	ref->address = value->address;
+	ref->csum = value->csum;
+	WRITE_ONCE(ref->state, value->state);
+}
+
 /* One page: its image to the batch, its ref to its parent. */
 static int write_page(struct checkpoint *ckpt, struct lc_page *page)
 {
@@ -264,7 +275,7 @@ static int write_page(struct checkpoint *ckpt, struct lc_page *page)
 		store->ops->page_put(store->ctx, image);
 	}
 	spin_lock_irqsave(&store->lock, flags);
-	*lc_page_ref(store, page) = ref;
+	set_ref(lc_page_ref(store, page), &ref);
 	spin_unlock_irqrestore(&store->lock, flags);
 	ckpt->placed++;
 	return 0;
@@ -378,7 +389,7 @@ static void unplace(struct lc_store *store, struct lc_page *page)
 	page->promised = !had;
 	if (ref->state == LC_REF_PAGE)
 		lc_free_page(store, ref->address);
-	*ref = page->old;
+	set_ref(ref, &page->old);
 	page->old.address = 0;
 }
 

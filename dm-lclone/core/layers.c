@@ -371,7 +371,7 @@ static void fill_slot(struct lc_chain *chain, struct lc_index_node *parent,
 		page->level = parent->page.level - 1;
 		page->referenced = true;	/* who needs it comes for it now */
 		list_add_tail(&page->pages_link, &chain->pages);
-		chain->pages_in_memory++;
+		WRITE_ONCE(chain->pages_in_memory, chain->pages_in_memory + 1);
 		parent->page.pins++;
 	}
 	/* All of it is there for who finds it in index_extent(). */
@@ -461,14 +461,14 @@ u32 lc_chain_evict(struct lc_chain *chain, u32 most)
 		page = list_first_entry(&chain->pages, struct lc_index_page,
 					pages_link);
 		list_move_tail(&page->pages_link, &chain->pages);
-		if (page->pins || page->referenced) {
+		if (page->pins || READ_ONCE(page->referenced)) {
 			WRITE_ONCE(page->referenced, false);
 			continue;
 		}
 		WRITE_ONCE(page->parent->slot[page->slot], NULL);
 		page->parent->page.pins--;
 		list_del_init(&page->pages_link);
-		chain->pages_in_memory--;
+		WRITE_ONCE(chain->pages_in_memory, chain->pages_in_memory - 1);
 		put_page(chain, page);
 		evicted++;
 	}

@@ -309,7 +309,7 @@ static void insert_child(struct lc_store *store, struct lc_page *child)
 		map->nodes_in_memory++;
 	} else {
 		list_add_tail(&leaf_of(child)->leaves_link, &map->leaves);
-		map->leaves_in_memory++;
+		WRITE_ONCE(map->leaves_in_memory, map->leaves_in_memory + 1);
 	}
 	/* All of it is there for who finds it in lookup_once(). */
 	smp_store_release(&child->parent->child[child->slot], child);
@@ -399,7 +399,8 @@ static void evict_page(struct lc_store *store, struct lc_page *page)
 		store->ops->node_put(store->ctx, node_of(page));
 	} else {
 		list_del_init(&leaf_of(page)->leaves_link);
-		store->map.leaves_in_memory--;
+		WRITE_ONCE(store->map.leaves_in_memory,
+			   store->map.leaves_in_memory - 1);
 		store->ops->leaf_put(store->ctx, leaf_of(page));
 	}
 	if (!parent->children && parent->page.parent && !page_busy(&parent->page))
@@ -423,7 +424,7 @@ u32 lc_map_evict(struct lc_store *store, u32 most)
 		/* It alone knows which round its entries wait for. */
 		if (page_busy(&leaf->page) || leaf->round > store->round.durable)
 			continue;
-		if (leaf->referenced) {
+		if (READ_ONCE(leaf->referenced)) {
 			WRITE_ONCE(leaf->referenced, false);
 			continue;
 		}

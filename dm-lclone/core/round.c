@@ -136,7 +136,8 @@ static void submit(struct lc_store *store, enum lc_round_state state)
 	struct lc_round *round = &store->round;
 	struct lc_group *group = &round->group;
 
-	round->state = state;
+	/* lc_round_run() looks whether the round has an owner. */
+	WRITE_ONCE(round->state, state);
 	if (state == LC_ROUND_IS_BODY)
 		store->ops->round_io(store->ctx, LC_ROUND_BODY, group->vec,
 				     group->blocks - 1);
@@ -235,15 +236,18 @@ void lc_round_run(struct lc_store *store, bool always)
 {
 	struct lc_round *round = &store->round;
 	struct lc_alloc *alloc = &store->alloc;
+	enum lc_round_state state;
 	unsigned long flags;
 	bool go = false;
 
 	spin_lock_irqsave(&store->lock, flags);
-	if (round->state == LC_ROUND_IS_ROOM &&
+	/* Its owner moves on without the lock, to no state that is of interest. */
+	state = READ_ONCE(round->state);
+	if (state == LC_ROUND_IS_ROOM &&
 	    (lc_journal_room(store) || lc_failed(store))) {
 		round->state = LC_ROUND_IS_GATHER;
 		go = true;
-	} else if (round->state == LC_ROUND_IS_IDLE &&
+	} else if (state == LC_ROUND_IS_IDLE &&
 		   (always || round->wanted || !list_empty(&round->arrived))) {
 		round->state = LC_ROUND_IS_GATHER;
 		round->wanted = false;

@@ -138,7 +138,7 @@ static int scan(struct lc_store *store, bool may_stop)
 	while (!error && block < store->blocks) {
 		error = may_stop && READ_ONCE(store->stop_scan) ?
 			-EINTR : visit(store, &block);
-		if (store->map.leaves_in_memory > KEEP_LEAVES)
+		if (READ_ONCE(store->map.leaves_in_memory) > KEEP_LEAVES)
 			lc_map_evict(store, KEEP_LEAVES / 8);
 	}
 

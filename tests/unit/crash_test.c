@@ -9,12 +9,14 @@
 #include "random.h"
 #include "walk.h"
 
+#define CRASHES		20	/* of one life */
+
 struct life {
 	u32 store_blocks;
+	u32 more_blocks;	/* at most, beyond those */
 	u64 clone_blocks;
 	u64 origin_blocks;
 	u32 clusters;
-	u32 crashes;
 	u32 events;		/* of use between two crashes, at most */
 	bool grows;
 	bool fills;		/* and has to have met its end */
@@ -127,10 +129,11 @@ static void close(struct clone *clone)
 	clone_verify(clone);
 }
 
-static void live(struct kunit *test, const struct life *life)
+static void live(struct kunit *test, const struct life *life, u32 crashes)
 {
 	struct host_format format = {
-		.store_blocks = life->store_blocks,
+		.store_blocks = life->store_blocks +
+				(life->more_blocks ? random_below(life->more_blocks) : 0),
 		.clone_sectors = life->clone_blocks * LC_BLOCK_SECTORS -
 				 random_below(LC_BLOCK_SECTORS),
 		.origin_sectors = life->origin_blocks * LC_BLOCK_SECTORS +
@@ -139,7 +142,7 @@ static void live(struct kunit *test, const struct life *life)
 	struct clone *clone = clone_new(test, &format, life->clusters);
 	u32 crash;
 
-	for (crash = 0; crash < life->crashes && test->status != KUNIT_FAILURE; crash++) {
+	for (crash = 0; crash < crashes && test->status != KUNIT_FAILURE; crash++) {
 		recover(clone);
 		compare_walk(clone);
 		clone_verify(clone);
@@ -149,81 +152,75 @@ static void live(struct kunit *test, const struct life *life)
 			close(clone);
 		clone_crash(clone);
 	}
-	KUNIT_EXPECT_TRUE(test, clone->full || !life->fills);
+	KUNIT_EXPECT_TRUE(test, clone->full || !life->fills || crashes < CRASHES);
 	clone_delete(clone);
+}
+
+/* As many crashes as in @lives lives, or less than one life has where that is too long. */
+static void live_often(struct kunit *test, u32 lives, const struct life *life)
+{
+	u32 left = random_rounds(lives * CRASHES);
+	u32 now;
+
+	for (; left && test->status != KUNIT_FAILURE; left -= now) {
+		now = min(left, (u32)CRASHES);
+		live(test, life, now);
+	}
 }
 
 static void p1_p2_p4_one_leaf(struct kunit *test)
 {
-	u32 lives = random_rounds(40);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048, .clone_blocks = 600,
-			.origin_blocks = 400, .clusters = 12,
-			.crashes = 20, .events = 300,
-		});
+	live_often(test, 40, &(struct life) {
+		.store_blocks = 2048, .clone_blocks = 600,
+		.origin_blocks = 400, .clusters = 12,
+		.events = 300,
+	});
 }
 
 static void p1_p2_p4_many_leaves(struct kunit *test)
 {
-	u32 lives = random_rounds(30);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048, .clone_blocks = 100000,
-			.origin_blocks = 90000, .clusters = 70,
-			.crashes = 20, .events = 1000,
-		});
+	live_often(test, 30, &(struct life) {
+		.store_blocks = 2048, .clone_blocks = 100000,
+		.origin_blocks = 90000, .clusters = 70,
+		.events = 1000,
+	});
 }
 
 static void p1_p2_p4_three_levels(struct kunit *test)
 {
-	u32 lives = random_rounds(20);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048 + random_below(500),
-			.clone_blocks = 300000,
-			.origin_blocks = 400000, .clusters = 60,
-			.crashes = 20, .events = 1000,
-		});
+	live_often(test, 20, &(struct life) {
+		.store_blocks = 2048, .more_blocks = 500,
+		.clone_blocks = 300000,
+		.origin_blocks = 400000, .clusters = 60,
+		.events = 1000,
+	});
 }
 
 static void p1_p2_p4_p5_full_store(struct kunit *test)
 {
-	u32 lives = random_rounds(12);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048, .clone_blocks = 100000,
-			.origin_blocks = 90000, .clusters = 300,
-			.crashes = 20, .events = 2000, .fills = true,
-		});
+	live_often(test, 12, &(struct life) {
+		.store_blocks = 2048, .clone_blocks = 100000,
+		.origin_blocks = 90000, .clusters = 300,
+		.events = 2000, .fills = true,
+	});
 }
 
 static void p1_p2_p5_full_store_that_grows(struct kunit *test)
 {
-	u32 lives = random_rounds(6);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048, .clone_blocks = 50000,
-			.origin_blocks = 0, .clusters = 300,
-			.crashes = 20, .events = 2000, .grows = true,
-		});
+	live_often(test, 6, &(struct life) {
+		.store_blocks = 2048, .clone_blocks = 50000,
+		.origin_blocks = 0, .clusters = 300,
+		.events = 2000, .grows = true,
+	});
 }
 
 static void p1_device_that_fails(struct kunit *test)
 {
-	u32 lives = random_rounds(20);
-
-	while (lives-- && test->status != KUNIT_FAILURE)
-		live(test, &(struct life) {
-			.store_blocks = 2048, .clone_blocks = 20000,
-			.origin_blocks = 30000, .clusters = 40,
-			.crashes = 20, .events = 600, .failures = true,
-		});
+	live_often(test, 20, &(struct life) {
+		.store_blocks = 2048, .clone_blocks = 20000,
+		.origin_blocks = 30000, .clusters = 40,
+		.events = 600, .failures = true,
+	});
 }
 
 static struct kunit_case cases[] = {

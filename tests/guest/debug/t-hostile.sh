@@ -6,7 +6,7 @@
 TEST_TIMEOUT=360
 
 HOSTILE=/repo/tests/guest/debug/build/hostile
-COUNT=${LCLONE_MUTANTS:-300} FIRST=${LCLONE_MUTANT:-1}
+COUNT=${LCLONE_MUTANTS:-100} FIRST=${LCLONE_MUTANT:-1}
 
 # udev would look at each of the clones, which takes longer than all the rest.
 udev_rests() {

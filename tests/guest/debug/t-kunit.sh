@@ -17,7 +17,7 @@ test_unit_tests_pass_in_the_kernel() {
 	# insmod returns when the last suite is done.
 	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 	on_exit eval 'echo 120 >/proc/sys/kernel/hung_task_timeout_secs'
-	insmod "$module" "percent=${LCLONE_UNIT_PERCENT:-5}" "seed=${LCLONE_UNIT_SEED:-20240501}"
+	insmod "$module" "percent=${LCLONE_UNIT_PERCENT:-1}" "seed=${LCLONE_UNIT_SEED:-20240501}"
 	on_exit rmmod lclone_test
 	ok=$(cat "$RESULTS"/*/results | grep -c '^ *ok [0-9]* ' || true)
 	bad=$(cat "$RESULTS"/*/results | grep -c '^ *not ok ' || true)

@@ -32,9 +32,11 @@ built_module() {
 	find "$BUILD_DIR" -maxdepth 2 -name dm-lclone.ko -print -quit
 }
 
-# The unit tests as a module, and helpers.
+# What tests/guest/debug needs: a module with bugs to find, the unit tests as a module, and helpers.
 build_for_debug() {
-	build_module M=/src/tests/unit/kernel && in_build make -s -C /src/tests/guest/debug
+	build_module M=/src/tests/guest/debug/planted &&
+		{ [ "$RELEASE" != debug ] || build_module M=/src/tests/unit/kernel; } &&
+		in_build make -s -C /src/tests/guest/debug
 }
 
 guest_sources() {
@@ -52,6 +54,6 @@ guest_build() {
 	in_build make -s -C /src/tests/guest/helpers || die "the helpers of the tests did not build"
 	build_module || die "the module did not build"
 	[ -n "$(built_module)" ] || die "kbuild made no dm-lclone.ko"
-	[ "$RELEASE" != debug ] || build_for_debug || die "what tests/guest/debug needs did not build"
+	! is_debug "$RELEASE" || build_for_debug || die "what tests/guest/debug needs did not build"
 	build_tool || die "the tool did not build"
 }

@@ -155,8 +155,9 @@ test_p9_swap_and_filesystem_at_once() {
 	sound swap
 }
 
+# Not the kernel's own workers, which bear the name of what they did last.
 our_threads() {
-	ps --ppid 2 -o comm= | grep -c lclone || true
+	ps --ppid 2 -o comm= | grep -c '^lclone' || true
 }
 
 # One block in each stretch of a leaf, over 8 GiB, has all leaves in memory that 8 GiB of drift would.
