@@ -131,12 +131,12 @@ test_impossible_journal() {
 		30 0000 impossible number of runs
 		30 fd00 impossible number of runs
 		30 ffff impossible number of runs
-		32 03000000 flag that is not known
+		32 05000000 flag that is not known
 		32 010000f0 flag that is not known
 		64 ffffffffffffffff impossible run
 		72 00000000 impossible run
 		72 ffffffff impossible run
-		76 00000000 impossible run
+		76 00000000 does not have the flag of that
 		76 01000000 impossible run
 		76 00010000 impossible run
 		76 ffffff00 impossible run

@@ -199,6 +199,29 @@ static void forged_block_that_is_like_ours_is_replayed(struct kunit *test)
 	host_delete(host);
 }
 
+static void run_that_unmaps_needs_its_flag(struct kunit *test)
+{
+	struct lc_disk_journal *disk;
+	struct host *host = small(test);
+
+	disk = forged(host);
+	disk->run[0].store = cpu_to_le32(LC_ENTRY_UNMAPPED);
+	KUNIT_EXPECT_EQ(test, open_forged(host, disk, false), -EUCLEAN);
+	host_delete(host);
+	host = small(test);
+	disk = forged(host);
+	disk->flags = cpu_to_le32(LC_JOURNAL_CLOSES | LC_JOURNAL_UNMAPS);
+	disk->runs = cpu_to_le16(2);
+	disk->run[0].count = cpu_to_le32(5);
+	disk->run[1] = disk->run[0];
+	disk->run[1].count = cpu_to_le32(3);
+	disk->run[1].store = cpu_to_le32(LC_ENTRY_UNMAPPED);
+	KUNIT_EXPECT_EQ(test, open_forged(host, disk, false), 0);
+	KUNIT_EXPECT_EQ(test, host->store.map.data_blocks, 2);
+	KUNIT_EXPECT_EQ(test, host_read(host, 9), HOST_BELOW);
+	host_delete(host);
+}
+
 struct bad_run {
 	u64 first;
 	u32 count;
@@ -520,6 +543,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p2_blocks_of_an_earlier_life_do_not_count),
 	KUNIT_CASE(every_life_has_an_epoch_of_its_own),
 	KUNIT_CASE(forged_block_that_is_like_ours_is_replayed),
+	KUNIT_CASE(run_that_unmaps_needs_its_flag),
 	KUNIT_CASE(p6_impossible_runs_are_refused),
 	KUNIT_CASE(p6_what_this_version_does_not_know_is_refused),
 	KUNIT_CASE(p2_block_that_does_not_follow_is_the_end),
