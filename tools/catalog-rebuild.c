@@ -216,12 +216,38 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	note_place(store, known);
 }
 
-static void take_layer(struct catalog *catalog, const struct found_store *store)
+/*
+ * A frozen store of the same content that stands on fewer layers: some were merged
+ * into it, and the command that did so was cut short.  Or NULL.
+ */
+static const struct found_store *merged(const struct found_stores *found,
+					const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *other = &found->store[i].super;
+
+		if (other->state == LC_STORE_FROZEN && other->layers < super->layers &&
+		    !memcmp(other->content_uuid, super->content_uuid, LC_UUID_BYTES))
+			return &found->store[i];
+	}
+	return NULL;
+}
+
+static void take_layer(struct catalog *catalog, const struct found_stores *found,
+		       const struct found_store *store)
 {
 	const struct lc_super *super = &store->super;
+	const struct found_store *better = merged(found, super);
 	struct clone *known = catalog_layer(catalog, super->content_uuid);
 	struct clone layer = { 0 };
 
+	if (super->state == LC_STORE_FROZEN && better) {
+		report_warning(place_of(store), "its layers were merged into %s; nothing uses it",
+			       place_of(better));
+		return;
+	}
 	if (super->state != LC_STORE_FROZEN || (known && same_place(store, known)))
 		return;
 	if (!known) {
@@ -236,6 +262,7 @@ static void take_layer(struct catalog *catalog, const struct found_store *store)
 		known = catalog_add_layer(catalog, &layer);
 	}
 	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+	memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
 	note_place(store, known);
 }
 
@@ -386,7 +413,7 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 		return error;
 	for (i = 0; i < found->count; i++) {
 		take_clone(&catalog, found, i);
-		take_layer(&catalog, &found->store[i]);
+		take_layer(&catalog, found, &found->store[i]);
 		take_template(&catalog, &found->store[i]);
 	}
 	if (whole) {

@@ -9,6 +9,7 @@
 #include "clone.h"
 #include "clone-store.h"
 #include "clone-table.h"
+#include "consolidate.h"
 #include "describe.h"
 #include "dm.h"
 #include "lvm.h"
@@ -106,6 +107,9 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 
 	if (!error)
 		error = snapshot_settle(catalog, origins, clone);
+	/* This clone can be activated though another cannot follow. */
+	if (!error)
+		consolidate_settle(catalog, origins);
 	if (!error)
 		error = dm_clone_find(clone->uuid, &active);
 	if (error)

@@ -20,6 +20,7 @@ static const struct verb *const verbs[] = {
 	&verb_snapshot,
 	&verb_rollback,
 	&verb_reset,
+	&verb_consolidate,
 	&verb_map,
 	&verb_diff,
 	&verb_export,

@@ -23,6 +23,7 @@ _lclone_options() {
 	list | tree | status) echo '--help --json' ;;
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
+	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
@@ -52,7 +53,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -62,7 +63,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset map diff export import format table info check repair dump
+		snapshot rollback reset consolidate map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
@@ -93,7 +94,7 @@ _lclone() {
 		return
 		;;
 	--origin | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
-	--size | --store-size | --name | --count | --command) return ;;
+	--size | --store-size | --rate | --name | --count | --command) return ;;
 	esac
 	case $word in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$(_lclone_options "$verb")" -- "$word") ;;
