@@ -24,6 +24,7 @@ _lclone_options() {
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
+	commit) echo '--help --template --to --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
@@ -53,7 +54,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -63,7 +64,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset consolidate map diff export import format table info check repair dump
+		snapshot rollback reset consolidate commit map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
@@ -93,7 +94,7 @@ _lclone() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_clones)" -- "$word")
 		return
 		;;
-	--origin | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
+	--origin | --to | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
 	--size | --store-size | --rate | --name | --count | --command) return ;;
 	esac
 	case $word in
