@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# New templates of what clones are. LCLONE_STEP=N: the tool is killed at each Nth of its system calls
-# (default 7).
+# New templates of what clones are. That the tool may be killed is tested in tests/tools/test-merge.sh.
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -148,29 +147,4 @@ test_commit_of_a_filesystem_in_use() {
 	e2fsck -fn /dev/mapper/vm
 	lclone create new --template t2 --dir "$DIR"
 	e2fsck -fp /dev/mapper/new || [ $? -eq 1 ] || fail "the template is damaged"
-}
-
-test_tool_killed_in_a_commit() {
-	local n rc now
-	tool_up
-	changed_up
-	now=$(sum vm)
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-7})); do
-		rc=0
-		LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$n lclone commit vm --template v2 >/dev/null 2>&1 || rc=$?
-		[ "$rc" -ne 0 ] || break
-		assert_eq "$rc" 137 "the end, killed at $n"
-		lclone activate vm
-		assert_eq "$(sum vm)" "$now" "content, killed at $n"
-		if [ -e "$DIR/v2.raw" ]; then
-			note "killed at $n: the image is complete"
-			expect_fail lclone commit vm --template v2
-			lclone template list --json | jq -e '.templates | map(.name) | index("v2")' ||
-				lclone template add v2 "$DIR/v2.raw" --format raw
-			break
-		fi
-	done
-	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
-	same_as v2 "$now"
-	assert_eq "$(ls "$DIR"/*.part 2>/dev/null)" "" "files left"
 }

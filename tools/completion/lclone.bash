@@ -34,7 +34,7 @@ _lclone_options() {
 	map) echo '--help --json' ;;
 	diff) echo '--help --layer --json' ;;
 	export) echo '--help --base --layer --output' ;;
-	import) echo '--help --origin --layer --input --force --json' ;;
+	import) echo '--help --origin --layer --name --input --force --json' ;;
 	info) echo '--help --json' ;;
 	check) echo '--help --json --quiet' ;;
 	repair) echo '--help --dry-run --lost --cut-journal --header --force --json' ;;
