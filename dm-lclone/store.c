@@ -120,15 +120,15 @@ static const char *check_device(struct lclone *lc, const struct lc_super *super)
 
 const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 {
-	unsigned int layers = super->layers + !lc->store_dev;
 	bool origin = super->origin_kind != LC_ORIGIN_NONE;
 
 	if (super->state != LC_STORE_WRITABLE && !table_read_only(lc))
 		return "The store is frozen: load the table read-only";
-	if (layers != lc->layers)
-		return layers > lc->layers ?
-		       "The store stands on more layers than the table names: use lclone table" :
-		       "The store stands on fewer layers than the table names: use lclone table";
+	/* Which layers, and how many, is for the chain to tell: see check_layer(). */
+	if (lc->store_dev && !super->layers != !lc->layers)
+		return super->layers ?
+		       "The store stands on layers, and the table names none: use lclone table" :
+		       "The store stands on no layers, and the table names some: use lclone table";
 	if (super->clone_sectors != lc->ti->len)
 		return "The table's length is not the clone's size: use lclone table";
 	if (origin && !lc->origin)
@@ -246,7 +246,7 @@ static int open_empty(struct lclone *lc, bool read_only)
 	memcpy(super->store_uuid, lc->store->uuid, LC_UUID_BYTES);
 	memcpy(super->parent_uuid, top->content_uuid, LC_UUID_BYTES);
 	super->state = LC_STORE_WRITABLE;
-	super->layers = top->layers + 1;
+	super->layers = min_t(u32, top->layers + 1, LC_LAYERS_MAX);
 	super->overlap_sectors = super->clone_sectors;
 	super->root = (struct lc_ref) { .state = LC_REF_NONE };
 	super->page_blocks = 0;

@@ -11,7 +11,8 @@
  *			"vg"|null, "lv"|null, "template"|null,
  *			"template_uuid"|null, "error_if_no_space",
  *			"content_uuid"|null, "parent_uuid"|null } ],
- *	  "layers": [ the same keys; "name" is that of the snapshot, or "" ] }
+ *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
+ *		      the snapshot, or "" ] }
  */
 
 #include <errno.h>
@@ -185,6 +186,7 @@ static void read_layer(struct parser *parser, struct json_object *object,
 	struct clone layer;
 
 	get_clone(parser, object, &layer);
+	layer.replaced = json_object_object_get_ex(object, "replaced", NULL);
 	catalog_add_layer(catalog, &layer);
 	if ((*layer.name && !name_valid(layer.name)) ||
 	    lc_uuid_is_null(layer.content_uuid))
@@ -279,6 +281,8 @@ static struct json_object *write_clone(const struct clone *c)
 	json_add_bool(object, "error_if_no_space", c->error_if_no_space);
 	json_add_uuid(object, "content_uuid", c->content_uuid);
 	json_add_uuid(object, "parent_uuid", c->parent_uuid);
+	if (c->replaced)
+		json_add_bool(object, "replaced", true);
 	return object;
 }
 

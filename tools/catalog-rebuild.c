@@ -92,10 +92,46 @@ static bool same_clone(const struct lc_super *a, const struct lc_super *b)
 	       !memcmp(a->clone_uuid, b->clone_uuid, LC_UUID_BYTES);
 }
 
+/* The content that @super stands on: the store that has it, frozen or not, or NULL. */
+static const struct lc_super *parent_of(const struct found_stores *found,
+					const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; super->layers && i < found->count; i++)
+		if (!memcmp(found->store[i].super.content_uuid,
+			    super->parent_uuid, LC_UUID_BYTES))
+			return &found->store[i].super;
+	return NULL;
+}
+
+/*
+ * Whether another clone of its snapshot set has got its snapshot: then this one is
+ * to have it, too, and the next activation sees to that.
+ */
+static bool set_begun(const struct found_stores *found, const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *other = &found->store[i].super;
+		const struct lc_super *below = parent_of(found, other);
+
+		if (below && below->state == LC_STORE_FROZEN &&
+		    !lc_uuid_is_null(super->snapshot_set) &&
+		    !memcmp(other->snapshot_set, super->snapshot_set, LC_UUID_BYTES))
+			return true;
+	}
+	return false;
+}
+
 /* Whether what it is to follow is still live: then it follows nothing yet. */
 static bool unfinished(const struct found_stores *found, const struct lc_super *super)
 {
 	size_t i;
+
+	if (set_begun(found, super))
+		return false;
 
 	for (i = 0; i < found->count; i++)
 		if (super->layers && same_clone(super, &found->store[i].super) &&
@@ -103,6 +139,22 @@ static bool unfinished(const struct found_stores *found, const struct lc_super *
 			    super->parent_uuid, LC_UUID_BYTES))
 			return true;
 	return false;
+}
+
+/* The store of the same clone that is to follow this one, or NULL. */
+static const struct lc_super *follower(const struct found_stores *found,
+				       const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *other = &found->store[i].super;
+
+		if (same_clone(super, other) && set_begun(found, other) &&
+		    parent_of(found, other) == super)
+			return other;
+	}
+	return NULL;
 }
 
 /* The generation of the store that the catalog has, if that is there. */
@@ -185,7 +237,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	struct clone *known = catalog_clone_by_uuid(catalog, super->clone_uuid);
 	const struct found_store *other;
 
-	if (super->state != LC_STORE_WRITABLE)
+	if (super->state != LC_STORE_WRITABLE || follower(found, super))
 		return;
 	if (unfinished(found, super)) {
 		report_warning(place_of(store), "made for a snapshot that was not finished; nothing uses it");
@@ -216,17 +268,45 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	note_place(store, known);
 }
 
-static void take_layer(struct catalog *catalog, const struct found_store *store)
+/*
+ * A frozen store of the same content that stands on fewer layers: some were merged
+ * into it, and the command that did so was cut short.  Or NULL.
+ */
+static const struct found_store *merged(const struct found_stores *found,
+					const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *other = &found->store[i].super;
+
+		if (other->state == LC_STORE_FROZEN && other->layers < super->layers &&
+		    !memcmp(other->content_uuid, super->content_uuid, LC_UUID_BYTES))
+			return &found->store[i];
+	}
+	return NULL;
+}
+
+static void take_layer(struct catalog *catalog, const struct found_stores *found,
+		       const struct found_store *store)
 {
 	const struct lc_super *super = &store->super;
+	const struct found_store *better = merged(found, super);
+	const struct lc_super *next = super->state == LC_STORE_WRITABLE ?
+				      follower(found, super) : NULL;
+	const char *name = next ? next->parent_name : super->snapshot_name;
 	struct clone *known = catalog_layer(catalog, super->content_uuid);
 	struct clone layer = { 0 };
 
-	if (super->state != LC_STORE_FROZEN || (known && same_place(store, known)))
+	if (super->state == LC_STORE_FROZEN && better) {
+		report_warning(place_of(store), "its layers were merged into %s; nothing uses it",
+			       place_of(better));
+		return;
+	}
+	if ((super->state != LC_STORE_FROZEN && !next) || (known && same_place(store, known)))
 		return;
 	if (!known) {
-		layer.name = must_strdup(name_valid(super->snapshot_name) ?
-					 super->snapshot_name : "");
+		layer.name = must_strdup(name_valid(name) ? name : "");
 		if (name_valid(super->origin_name))
 			layer.template_name = must_strdup(super->origin_name);
 		memcpy(layer.uuid, super->clone_uuid, LC_UUID_BYTES);
@@ -236,6 +316,7 @@ static void take_layer(struct catalog *catalog, const struct found_store *store)
 		known = catalog_add_layer(catalog, &layer);
 	}
 	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+	memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
 	note_place(store, known);
 }
 
@@ -386,7 +467,7 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 		return error;
 	for (i = 0; i < found->count; i++) {
 		take_clone(&catalog, found, i);
-		take_layer(&catalog, &found->store[i]);
+		take_layer(&catalog, found, &found->store[i]);
 		take_template(&catalog, &found->store[i]);
 	}
 	if (whole) {

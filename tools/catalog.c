@@ -87,7 +87,8 @@ struct clone *catalog_layer(const struct catalog *catalog, const u8 *content_uui
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++)
-		if (!memcmp(catalog->layers[i].content_uuid, content_uuid,
+		if (!catalog->layers[i].replaced &&
+		    !memcmp(catalog->layers[i].content_uuid, content_uuid,
 			    LC_UUID_BYTES))
 			return &catalog->layers[i];
 	return NULL;
@@ -98,6 +99,20 @@ struct clone *catalog_parent(const struct catalog *catalog,
 {
 	return lc_uuid_is_null(clone->parent_uuid) ? NULL :
 	       catalog_layer(catalog, clone->parent_uuid);
+}
+
+unsigned int catalog_depth(const struct catalog *catalog, const u8 *content_uuid)
+{
+	unsigned int depth = 0;
+	const struct clone *layer;
+
+	if (lc_uuid_is_null(content_uuid))
+		return 0;
+	/* No more than too many: a catalog could go in circles. */
+	for (layer = catalog_layer(catalog, content_uuid);
+	     layer && depth <= LC_LAYERS_MAX; depth++)
+		layer = catalog_parent(catalog, layer);
+	return depth;
 }
 
 struct clone *catalog_snapshot(const struct catalog *catalog,
@@ -139,7 +154,8 @@ char *catalog_dependents(const struct catalog *catalog, const struct clone *laye
 		const struct clone *owner =
 			catalog_clone_by_uuid(catalog, other->uuid);
 
-		if (but && !memcmp(other->uuid, but->uuid, LC_UUID_BYTES))
+		if (other->replaced ||
+		    (but && !memcmp(other->uuid, but->uuid, LC_UUID_BYTES)))
 			continue;
 		if (catalog_parent(catalog, other) == layer)
 			names = append_name(names, owner ? owner->name : "",

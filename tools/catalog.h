@@ -51,6 +51,7 @@ struct clone {
 	char *template_name;		/* as it was called; or NULL */
 	u8 template_uuid[LC_UUID_BYTES];	/* zero: no template */
 	bool error_if_no_space;
+	bool replaced;			/* a layer whose place another has taken: to be removed */
 };
 
 struct catalog {
@@ -84,10 +85,13 @@ struct template *catalog_template_of(const struct catalog *catalog,
 struct clone *catalog_clone(const struct catalog *catalog, const char *name);
 struct clone *catalog_clone_by_uuid(const struct catalog *catalog, const u8 *uuid);
 
-/* The layer with this content; and the one that @clone stands on. */
+/* The layer with this content; and the one that @clone stands on.  None that was replaced. */
 struct clone *catalog_layer(const struct catalog *catalog, const u8 *content_uuid);
 struct clone *catalog_parent(const struct catalog *catalog,
 			     const struct clone *clone);
+
+/* How many layers there are from the one with this content down; 0: none. */
+unsigned int catalog_depth(const struct catalog *catalog, const u8 *content_uuid);
 
 /* The snapshot @name of @clone. */
 struct clone *catalog_snapshot(const struct catalog *catalog,

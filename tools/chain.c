@@ -35,9 +35,10 @@ int chain_check(const char *what, const struct lc_super *head, bool follows,
 	const struct lc_super *child = head;
 	unsigned int i;
 
-	if (head && head->layers != chain->count) {
-		report_error(what, "it stands on %u layers, and there are %u",
-			     head->layers, chain->count);
+	if (head && !head->layers != !chain->count) {
+		report_error(what, head->layers ?
+			     "it stands on layers, and there are none" :
+			     "it stands on no layers, and there are some");
 		return -ESTALE;
 	}
 	for (i = chain->count; i--;) {

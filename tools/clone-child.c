@@ -52,11 +52,10 @@ static char *directory_of(const struct clone *clone,
 }
 
 /* No clone has an '@' in its name, nor a volume of theirs the ".g" and a number. */
-static int choose_place(const struct catalog *catalog, const struct clone *clone,
-			const struct store_place *place, u64 generation,
-			struct clone *child)
+int clone_child_place(const struct catalog *catalog, const struct clone *clone,
+		      const struct store_place *place, const char *tag,
+		      struct clone *child)
 {
-	unsigned long long number = generation;
 	char *directory;
 	int error = 0;
 
@@ -71,18 +70,18 @@ static int choose_place(const struct catalog *catalog, const struct clone *clone
 			report_errno(place->place, error, "no directory to put a store in");
 			return error;
 		}
-		child->store_path = print_string("%s/%s@%llu.lclone", directory,
-						 clone->name, number);
+		child->store_path = print_string("%s/%s@%s.lclone", directory,
+						 child->name, tag);
 		free(directory);
 		return 0;
 	case STORE_KIND_VG:
 		child->vg = must_strdup(place->given ? place->place : clone->vg);
-		child->lv = print_string("%s.g%llu", clone->name, number);
+		child->lv = print_string("%s.g%s", child->name, tag);
 		child->store_path = lvm_path(child->vg, child->lv);
 		return 0;
 	default:
 		if (!place->given) {
-			report_error(clone->name, "its store is a device of yours, so its next one has to be given");
+			report_error(child->name, "its store is a device of yours, so its next one has to be given");
 			report_hint("give an empty device with --store DEV, or --dir DIR or --vg VG");
 			return -EINVAL;
 		}
@@ -116,6 +115,8 @@ static int format(const struct catalog *catalog, const struct clone *clone,
 		.clone_name = clone->name,
 		.clone_bytes = (request->parent ? request->parent : head)->clone_sectors * 512,
 		.parent = request->parent,
+		.layers = request->parent ? 1 +
+			  catalog_depth(catalog, request->parent->parent_uuid) : 0,
 		.parent_name = request->parent_name && *request->parent_name ?
 			       request->parent_name : NULL,
 		.snapshot_set = request->snapshot_set,
@@ -146,7 +147,7 @@ static int format(const struct catalog *catalog, const struct clone *clone,
 	return 0;
 }
 
-static bool in_catalog(const struct catalog *catalog, const char *path)
+bool clone_store_known(const struct catalog *catalog, const char *path)
 {
 	size_t i;
 
@@ -171,7 +172,7 @@ static bool left_over(const struct catalog *catalog, const struct clone *child)
 	int error;
 
 	if (child->kind == STORE_KIND_DEVICE || !clone_store_exists(child) ||
-	    in_catalog(catalog, child->store_path) ||
+	    clone_store_known(catalog, child->store_path) ||
 	    store_open(child->store_path, STORE_READ | STORE_QUIET, &store))
 		return false;
 	error = store_load_quietly(&store, &why);
@@ -189,11 +190,16 @@ static int begin_child(const struct catalog *catalog, const struct clone *clone,
 		       const struct store_place *place, u64 generation,
 		       struct clone *child)
 {
+	char *tag = print_string("%llu", (unsigned long long)generation);
+	int error;
+
 	*child = *clone;
 	child->name = copy_text(clone->name);
 	child->template_name = copy_text(clone->template_name);
 	child->store_path = NULL;
-	return choose_place(catalog, clone, place, generation, child);
+	error = clone_child_place(catalog, clone, place, tag, child);
+	free(tag);
+	return error;
 }
 
 int clone_child_make(const struct catalog *catalog, const struct clone *clone,

@@ -33,6 +33,17 @@ struct child_request {
 int clone_child_make(const struct catalog *catalog, const struct clone *clone,
 		     const struct child_request *request, struct clone *child);
 
+/*
+ * Where a store of @clone goes whose file or volume is told from its others by
+ * @tag: sets kind, path, vg and lv of @child, whose name is the clone's.
+ */
+int clone_child_place(const struct catalog *catalog, const struct clone *clone,
+		      const struct store_place *place, const char *tag,
+		      struct clone *child);
+
+/* Whether the catalog has a store at @path. */
+bool clone_store_known(const struct catalog *catalog, const char *path);
+
 /* Removes its store again, whatever it holds. */
 void clone_child_unmake(const struct clone *child);
 

@@ -99,6 +99,7 @@ static int check_template(const struct template *template,
 /* What the new clone stands on: a layer, or the origin of a template. */
 struct base {
 	struct lc_super layer;		/* with request->from */
+	unsigned int layers;		/* with request->from: from that one down */
 	struct origin *origin;		/* otherwise */
 };
 
@@ -116,6 +117,7 @@ static int format(const struct clone_request *request, const struct base *base,
 
 	if (request->from) {
 		format_request.parent = &base->layer;
+		format_request.layers = base->layers;
 		format_request.parent_name = *request->from->name ?
 					     request->from->name : NULL;
 	} else {
@@ -211,6 +213,8 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 		error = compose(request, &clone);
 	if (error)
 		return error;
+	if (request->from)
+		base.layers = catalog_depth(catalog, request->from->content_uuid);
 
 	error = clone_store_make(&clone, wanted_store_bytes(request, &base));
 	if (error)

@@ -10,6 +10,7 @@
 #include "clone-child.h"
 #include "clone-store.h"
 #include "clone-table.h"
+#include "consolidate.h"
 #include "describe.h"
 #include "dm.h"
 #include "lvm.h"
@@ -107,6 +108,9 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 
 	if (!error)
 		error = snapshot_settle(catalog, origins, clone);
+	/* This clone can be activated though another cannot follow. */
+	if (!error)
+		consolidate_settle(catalog, origins);
 	if (!error)
 		error = dm_clone_find(clone->uuid, &active);
 	if (error)

@@ -101,12 +101,13 @@ static int note_parent(const struct format_request *request,
 {
 	const struct lc_super *parent = request->parent;
 
-	if (parent->layers >= LC_LAYERS_MAX) {
-		report_error(request->store_path, "there are %u layers below it already, which is the most",
-			     parent->layers + 1);
+	if (request->layers > LC_LAYERS_MAX) {
+		report_error(request->store_path, "it would stand on %u layers, and %u are the most",
+			     request->layers, LC_LAYERS_MAX);
+		report_hint("'lclone consolidate' makes one of the layers of a clone");
 		return -EMLINK;
 	}
-	super->layers = parent->layers + 1;
+	super->layers = request->layers;
 	memcpy(super->parent_uuid, parent->content_uuid, LC_UUID_BYTES);
 	super->origin_kind = parent->origin_kind;
 	super->origin_sectors = parent->origin_sectors;

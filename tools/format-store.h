@@ -15,6 +15,7 @@ struct format_request {
 	const u8 *template_uuid;	/* or NULL */
 	const u8 *fingerprint;		/* quick; NULL: read from the origin */
 	const struct lc_super *parent;	/* the layer that it stands on, or NULL */
+	unsigned int layers;		/* with @parent: how many it stands on */
 	const u8 *clone_uuid;		/* whose store it is; NULL: of a new clone */
 	u64 head_generation;		/* 0: the first of its clone */
 	const char *parent_name;	/* what the parent is, or will be, called; or NULL */

@@ -210,7 +210,11 @@ static void compose(struct import *import)
 	super->origin_sectors = header->origin_sectors;
 	memcpy(super->origin_uuid, header->origin_uuid, LC_UUID_BYTES);
 	memcpy(super->fingerprint, header->fingerprint, LC_FINGERPRINT_BYTES);
-	memcpy(super->clone_name, header->clone_name, LC_NAME_BYTES);
+	if (import->request->name)
+		memcpy(super->clone_name, import->request->name,
+		       strlen(import->request->name));
+	else
+		memcpy(super->clone_name, header->clone_name, LC_NAME_BYTES);
 	memcpy(super->origin_name, header->origin_name, LC_NAME_BYTES);
 	memcpy(super->snapshot_name, header->snapshot_name, LC_NAME_BYTES);
 	note_below(import);
@@ -339,7 +343,9 @@ int import_stream(const struct import_request *request, int fd, const char *name
 	import->request = request;
 	import->name = name;
 	import->store.fd = -1;
-	error = stream_open(&import->stream, fd, name, &import->header);
+	error = request->name ? name_check(request->name) : 0;
+	if (!error)
+		error = stream_open(&import->stream, fd, name, &import->header);
 	if (!error)
 		error = check_origin(import);
 	if (!error)

@@ -9,6 +9,7 @@ struct import_request {
 	const char *store_path;		/* a block device, or a file of its full size */
 	const char *origin_path;	/* NULL: not given; "-": there is none */
 	const char *const *layers;	/* where the base may be; see levels_open() */
+	const char *name;		/* of the clone; NULL: that in the stream */
 	bool force;			/* over what the device holds */
 };
 

@@ -20,6 +20,8 @@ static const struct verb *const verbs[] = {
 	&verb_snapshot,
 	&verb_rollback,
 	&verb_reset,
+	&verb_consolidate,
+	&verb_commit,
 	&verb_map,
 	&verb_diff,
 	&verb_export,

@@ -160,7 +160,7 @@ static struct clone *find_replaced(const struct catalog *catalog,
 		struct clone *layer = &catalog->layers[i];
 		char *names;
 
-		if (!is_of(layer, clone) || *layer->name)
+		if (!is_of(layer, clone) || *layer->name || layer->replaced)
 			continue;
 		names = catalog_dependents(catalog, layer, NULL);
 		free(names);

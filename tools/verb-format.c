@@ -133,9 +133,12 @@ static void print_text(const struct format_request *request,
 }
 
 /* The clone of a frozen layer is a new one; what is not frozen yet is followed. */
-static void follow(struct format_request *request, const struct lc_super *parent)
+static void follow(struct format_request *request, const struct chain *chain)
 {
+	const struct lc_super *parent = &chain->layer[chain->count - 1].super;
+
 	request->parent = parent;
+	request->layers = chain->count;
 	if (parent->state != LC_STORE_WRITABLE)
 		return;
 	request->clone_uuid = parent->clone_uuid;
@@ -159,7 +162,7 @@ static int format(struct arguments *arguments, struct format_result *result)
 	if (!error)
 		error = chain_stacking(request->store_path, &chain);
 	if (!error) {
-		follow(request, &chain.layer[chain.count - 1].super);
+		follow(request, &chain);
 		error = format_store(request, result);
 	}
 	chain_free(&chain);

@@ -12,8 +12,8 @@
 #include "output.h"
 
 static const char usage[] =
-"usage: lclone import STORE [--origin DEV] [--layer STORE]... [--input FILE]\n"
-"                     [--force] [--json]\n"
+"usage: lclone import STORE [--origin DEV] [--layer STORE]... [--name NAME]\n"
+"                     [--input FILE] [--force] [--json]\n"
 "\n"
 "Makes STORE, a block device or a file of its full size, a frozen store of the\n"
 "snapshot in a stream that 'lclone export' has written.  Refuses a device that is\n"
@@ -23,16 +23,18 @@ static const char usage[] =
 "                 a snapshot\n"
 "  --layer STORE  the store of the snapshot that the stream begins at, when it\n"
 "                 cannot be found otherwise\n"
+"  --name NAME    the name of the clone, instead of that in the stream\n"
 "  --input FILE   read FILE; else standard input\n"
 "  --force        overwrite what the device holds\n"
 "  --json         print what was made as JSON\n";
 
-enum { OPTION_ORIGIN = OPTION_FIRST, OPTION_LAYER, OPTION_INPUT, OPTION_FORCE,
-       OPTION_JSON };
+enum { OPTION_ORIGIN = OPTION_FIRST, OPTION_LAYER, OPTION_NAME, OPTION_INPUT,
+       OPTION_FORCE, OPTION_JSON };
 
 static const struct option options[] = {
 	{ "origin", required_argument, NULL, OPTION_ORIGIN },
 	{ "layer", required_argument, NULL, OPTION_LAYER },
+	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "input", required_argument, NULL, OPTION_INPUT },
 	{ "force", no_argument, NULL, OPTION_FORCE },
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -131,6 +133,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 				return verb_misuse(&verb_import, "there are at most %d layers",
 						   LC_LAYERS_MAX);
 			arguments->layer[arguments->layers++] = optarg;
+			break;
+		case OPTION_NAME:
+			request->name = optarg;
 			break;
 		case OPTION_INPUT:
 			arguments->input = optarg;

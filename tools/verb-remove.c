@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* lclone remove: removes clones with all that they hold. */
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "clone.h"
 #include "clones-each.h"
+#include "consolidate.h"
 #include "options.h"
 #include "output.h"
 #include "snapshot.h"
@@ -15,8 +18,8 @@ static const char usage[] =
 "Removes clones, and with them all that they have changed: the device, and the\n"
 "file or logical volume of the store.  A device that was given with --store stays,\n"
 "but is no store any more.  A clone that is in use is refused, and so is one on\n"
-"whose snapshots other clones stand.  NAME@SNAP removes a snapshot, when nothing\n"
-"stands on it.\n"
+"whose snapshots other clones stand.  NAME@SNAP removes a snapshot; what it holds\n"
+"goes into the one thing that stands on it, while that is in use.\n"
 "\n"
 "  --wipe     overwrite what the store holds with zeros first\n"
 "  --force    also when it is in use (who uses it gets I/O errors), and when its\n"
@@ -36,36 +39,64 @@ static int remove_one(struct catalog *catalog, struct clone *clone, void *data)
 	return clone_remove(catalog, clone, *(unsigned int *)data);
 }
 
-static int remove_snapshot(struct catalog *catalog, const char *name)
+/* Nothing stands on it: it can go as it is.  1: something does. */
+static int remove_unused(const char *clone_name, const char *snapshot)
+{
+	struct catalog catalog;
+	struct clone *clone, *layer;
+	char *names;
+	int error = catalog_open(&catalog, CATALOG_CHANGE);
+
+	if (error)
+		return error;
+	clone = catalog_need_clone(&catalog, clone_name);
+	layer = clone ? snapshot_need(&catalog, clone, snapshot) : NULL;
+	if (layer) {
+		names = catalog_dependents(&catalog, layer, NULL);
+		error = names ? 1 : snapshot_remove(&catalog, layer);
+		free(names);
+	} else {
+		error = -ENOENT;
+	}
+	catalog_close(&catalog);
+	return error;
+}
+
+static int remove_snapshot(const char *name)
 {
 	char *clone_name = must_strdup(name);
 	char *snapshot = strchr(clone_name, '@');
-	struct clone *clone, *layer;
+	struct consolidate_request request = { .clone = clone_name };
+	struct consolidate_result result;
+	int error;
 
 	*snapshot++ = '\0';
-	clone = catalog_need_clone(catalog, clone_name);
-	layer = clone ? snapshot_need(catalog, clone, snapshot) : NULL;
+	request.snapshot = snapshot;
+	error = remove_unused(clone_name, snapshot);
+	if (error == 1) {
+		error = consolidate(&request, &result);
+		if (!error && result.merged)
+			printf("%s: merged into the layer that stands on it; I/O was held for %.1f ms\n",
+			       name, (double)result.pause_ns / 1e6);
+		free(result.path);
+	}
 	free(clone_name);
-	return layer ? snapshot_remove(catalog, layer) : -ENOENT;
+	return error;
 }
 
 /* Snapshots, which are taken out of @names. */
 static int remove_snapshots(char **names)
 {
-	struct catalog catalog;
 	int status = STATUS_DONE;
 	char **keep = names;
 
-	if (catalog_open(&catalog, CATALOG_CHANGE))
-		return STATUS_FAILED;
 	for (; *names; names++) {
 		if (!strchr(*names, '@'))
 			*keep++ = *names;
-		else if (remove_snapshot(&catalog, *names))
+		else if (remove_snapshot(*names))
 			status = STATUS_FAILED;
 	}
 	*keep = NULL;
-	catalog_close(&catalog);
 	return status;
 }
 

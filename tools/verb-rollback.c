@@ -81,9 +81,13 @@ static int go_back(struct catalog *catalog, const char *clone_name,
 
 	if (!clone)
 		return -ENOENT;
-	layer = find_layer(catalog, clone, name, reset, &error);
-	if (error)
+	/* First, for it may take layers out of the catalog. */
+	error = snapshot_settle(catalog, &origins, clone);
+	layer = error ? NULL : find_layer(catalog, clone, name, reset, &error);
+	if (error) {
+		origins_done(&origins);
 		return error;
+	}
 	to = must_strdup(layer ? layer->name : "");
 	error = snapshot_return(catalog, &origins, clone, layer, place,
 				place->force, &pause_ns);

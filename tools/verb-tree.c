@@ -43,7 +43,8 @@ static void print_layers(const struct catalog *catalog, const struct clone *clon
 
 	for (i = catalog->layer_count; i--;) {
 		layer = &catalog->layers[i];
-		if (memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES))
+		if (layer->replaced ||
+		    memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES))
 			continue;
 		printf("%s    @%s%s\n", last ? " " : "|",
 		       *layer->name ? layer->name : "(no name)",

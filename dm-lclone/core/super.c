@@ -246,10 +246,10 @@ const char *lc_super_decode(const void *page, const u8 *store_uuid,
 const char *lc_chain_fits(const struct lc_super *child,
 			  const struct lc_super *parent)
 {
-	if (memcmp(child->parent_uuid, parent->content_uuid, LC_UUID_BYTES))
+	/* How many there are is told by the identities alone: layers get merged. */
+	if (!child->layers ||
+	    memcmp(child->parent_uuid, parent->content_uuid, LC_UUID_BYTES))
 		return "is not the layer that stands there: its content is another";
-	if (child->layers != parent->layers + 1)
-		return "stands at another place of the chain";
 	if (child->origin_kind != parent->origin_kind ||
 	    child->origin_sectors != parent->origin_sectors ||
 	    child->fingerprint_algorithm != parent->fingerprint_algorithm ||

@@ -53,7 +53,7 @@ make_null_blk() {
 	modprobe null_blk nr_devices=0
 	while dir=/sys/kernel/config/nullb/nullb$n && ! mkdir "$dir" 2>/dev/null; do
 		n=$((n + 1))
-		[ "$n" -lt 64 ] || fail "cannot make a null_blk"
+		[ "$n" -lt 128 ] || fail "cannot make a null_blk"
 	done
 	on_exit remove_null_blk "$dir"
 	for attr in "size=$(($(bytes "$1") >> 20))" memory_backed=1 discard=1 "${@:2}"; do

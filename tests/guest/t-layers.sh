@@ -173,10 +173,10 @@ test_p8_chains_that_do_not_fit() {
 	t="0 $CLONE_SECTORS lclone"
 	clone_format "$ORIGIN" "$stranger"
 	refused "do not fit together" "$t $ORIGIN $head 2 $b $a"
-	refused "more layers than the table names" "$t $ORIGIN $head 1 $b"
-	refused "more layers than the table names" "$t $ORIGIN $head 0"
+	refused "do not fit together" "$t $ORIGIN $head 1 $b"
+	refused "the table names none" "$t $ORIGIN $head 0"
 	refused "one of its own layers" "$t $ORIGIN $b 2 $a $b" --readonly
-	refused "fewer layers than the table names" "$t $ORIGIN $b 2 $a $stranger" --readonly
+	refused "layer is not frozen" "$t $ORIGIN $b 2 $a $stranger" --readonly
 	refused "named twice" "$t $ORIGIN $head 2 $a $a"
 	refused "one of its own layers" "$t $ORIGIN $head 2 $a $head"
 	refused "origin is one of the layers" "$t $ORIGIN $head 2 $ORIGIN $b"

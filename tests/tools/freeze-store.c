@@ -2,6 +2,7 @@
 /*
  * freeze-store STORE NAME [writable]: what the kernel does to a store of which a
  * snapshot is made; or the opposite, which nothing does.
+ * freeze-store STORE NAME set: the store was made for a snapshot NAME of several.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,13 @@ int main(int argc, char **argv)
 		return 2;
 	super = *store_super(&store);
 	super.generation++;
-	super.state = argc > 3 ? LC_STORE_WRITABLE : LC_STORE_FROZEN;
-	strncpy(super.snapshot_name, argv[2], LC_NAME_BYTES - 1);
+	if (argc > 3 && !strcmp(argv[3], "set")) {
+		memset(super.snapshot_set, 0x5e, LC_UUID_BYTES);
+		strncpy(super.parent_name, argv[2], LC_NAME_BYTES - 1);
+	} else {
+		super.state = argc > 3 ? LC_STORE_WRITABLE : LC_STORE_FROZEN;
+		strncpy(super.snapshot_name, argv[2], LC_NAME_BYTES - 1);
+	}
 	error = store_write_supers(&store, &super);
 	store_close(&store);
 	return error ? 1 : 0;

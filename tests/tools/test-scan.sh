@@ -81,3 +81,32 @@ test_rebuilds_the_catalog() {
 	expect 0 lclone scan --no-catalog d
 	[ ! -e state/catalog.json ] || fail "--no-catalog made one"
 }
+
+# Of two clones one has its snapshot, and the other was on its way to it when the power went. With
+# the catalog lost as well, the other has to be found as it is on its way.
+test_unfinished_child_of_a_snapshot_set() {
+	local name
+	export LCLONE_STATE_DIR=$PWD/state
+	for name in a b; do
+		store $name.img 16M --origin - --size 1G --name $name
+		loop $name.img
+		eval "$name=$dev"
+		file ${name}2.img 16M
+		loop ${name}2.img
+		eval "${name}2=$dev"
+		expect 0 lclone format "$dev" --origin - --layer "${!name}"
+		"$HELPERS/freeze-store" "$dev" one set
+	done
+	# Neither has it yet: both go back.
+	expect 0 lclone scan "$a" "$a2" "$b" "$b2"
+	says 'was not finished'
+	expect 0 lclone list --json
+	json '.clones | map(.layers | length) == [0, 0]'
+	rm -r state
+	"$HELPERS/freeze-store" "$a" one
+	expect 0 lclone scan "$a" "$a2" "$b" "$b2"
+	silent
+	expect 0 lclone list --json
+	json '.clones | map(.layers | map(.snapshot)) == [["one"], ["one"]]'
+	json '.clones | map(select(.name == "b"))[0].store.path == "'"$b2"'"'
+}

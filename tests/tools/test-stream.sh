@@ -120,7 +120,10 @@ test_clone_of_an_import() {
 	loop m.img; m=$dev
 	loop h.img; h=$dev
 	expect 0 lclone import "$n" --origin "$o" --input e
-	expect 0 lclone import "$m" --input delta.lcd
+	refused 'no name for' lclone import "$m" --input delta.lcd --name a@b
+	expect 0 lclone import "$m" --input delta.lcd --name other
+	expect 0 lclone info "$m" --json
+	json '.name == "other"'
 	expect 0 lclone format "$h" --origin "$o" --layer "$n" --layer "$m" --name copy
 	expect 0 lclone table "$h"
 	[ "$(cat out)" = "0 36203 lclone $o $h 2 $n $m" ] || fail "not the table"

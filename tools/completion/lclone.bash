@@ -23,6 +23,8 @@ _lclone_options() {
 	list | tree | status) echo '--help --json' ;;
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
+	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
+	commit) echo '--help --template --to --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
@@ -32,7 +34,7 @@ _lclone_options() {
 	map) echo '--help --json' ;;
 	diff) echo '--help --layer --json' ;;
 	export) echo '--help --base --layer --output' ;;
-	import) echo '--help --origin --layer --input --force --json' ;;
+	import) echo '--help --origin --layer --name --input --force --json' ;;
 	info) echo '--help --json' ;;
 	check) echo '--help --json --quiet' ;;
 	repair) echo '--help --dry-run --lost --cut-journal --header --force --json' ;;
@@ -52,7 +54,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -62,7 +64,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset map diff export import format table info check repair dump
+		snapshot rollback reset consolidate commit map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
@@ -92,8 +94,8 @@ _lclone() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_lclone_clones)" -- "$word")
 		return
 		;;
-	--origin | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
-	--size | --store-size | --name | --count | --command) return ;;
+	--origin | --to | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
+	--size | --store-size | --rate | --name | --count | --command) return ;;
 	esac
 	case $word in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$(_lclone_options "$verb")" -- "$word") ;;

@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+# New templates of what clones are. That the tool may be killed is tested in tests/tools/test-merge.sh.
+TEST_TIMEOUT=400
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+
+sum() {
+	sha256_of "/dev/mapper/$1"
+}
+
+# changed_up: vm over gold, with drift, zeros, a snapshot "one", and drift above that.
+changed_up() {
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	blkdiscard --offset 4M --length 2M /dev/mapper/vm
+	lclone snapshot vm one >/dev/null
+	write_at /dev/mapper/vm 2
+	blkdiscard --offset 1M --length 12K /dev/mapper/vm
+}
+
+# same_as NAME SUM: a clone of template NAME shows this.
+same_as() {
+	lclone create probe --template "$1" --dir "$DIR"
+	assert_eq "$(sum probe)" "$2" "content of template $1"
+	lclone remove probe
+}
+
+test_commit() {
+	local gold now one
+	tool_up
+	gold=$(sha256sum "$IMAGE")
+	changed_up
+	now=$(sum vm)
+	lclone create old --from vm@one
+	one=$(sum old)
+	# In use:
+	lclone commit vm --template v2 --json >/run/out
+	jq -e '.size_bytes == 16777216 and .pause_us > 0 and .written_bytes < 15728640' /run/out || fail "$(</run/out)"
+	assert_eq "$(jq -r .path /run/out)" "$DIR/v2.raw" path
+	assert_eq "$(sha256sum <"$DIR/v2.raw" | cut -d' ' -f1)" "$now" "the image"
+	assert_eq "$(stat -c %A "$DIR/v2.raw")" -r-------- mode
+	# Zeros take no space.
+	[ "$(stat -c %b "$DIR/v2.raw")" -lt $((14 * 2048 + 100)) ] || fail "the image is not sparse"
+	same_as v2 "$now"
+	lclone template verify v2
+	write_at /dev/mapper/vm 9
+	lclone commit vm@one --template v1 --rate 100M
+	same_as v1 "$one"
+	# Not in use:
+	now=$(sum vm)
+	lclone deactivate vm
+	lclone commit vm --template v3 --quick --to "$DIR/elsewhere.img"
+	same_as v3 "$now"
+	assert_eq "$(sha256sum "$IMAGE")" "$gold" "P3: the origin"
+	lclone activate vm
+	assert_eq "$(sum vm)" "$now" content
+}
+
+test_commit_to_a_device() {
+	local dev small now
+	tool_up
+	changed_up
+	dev=$(make_loop 20M) small=$(make_loop 8M)
+	on_exit remove_all
+	head -c 20M /dev/urandom >"$dev"
+	now=$(sum vm)
+	expect_fail lclone commit vm@one --template v2 --to "$small"
+	expect_said "is smaller than the clone"
+	mkfs.ext4 -q -F "$dev"
+	expect_fail lclone commit vm --template v2 --to "$dev"
+	expect_said "--force"
+	lclone commit vm --template v2 --to "$dev" --force
+	assert_eq "$(head -c 16M "$dev" | sha256sum | cut -d' ' -f1)" "$now" "the device"
+	tail -c 4M "$dev" | cmp - <(head -c 4M /dev/zero)
+	assert_eq "$(blockdev --getro "$dev")" 1 read-only
+	expect_fail lclone commit vm --template v3 --to "$dev" --force
+	expect_said "is the origin of template v2"
+}
+
+# Only what has changed is written where a file can share blocks with another.
+test_commit_shares_with_the_old_template() {
+	local dev now
+	command -v mkfs.xfs >/dev/null && modprobe xfs 2>/dev/null || skip "no filesystem that can reflink"
+	tool_state
+	dev=$(make_loop 600M)
+	mkfs.xfs -q -m reflink=1 "$dev"
+	DIR=$(mktemp -d /run/stores.XXXXXX)
+	on_exit rmdir "$DIR"
+	mount "$dev" "$DIR"
+	on_exit umount "$DIR"
+	on_exit remove_all
+	tool_image 16M
+	lclone template add gold "$IMAGE"
+	changed_up
+	now=$(sum vm)
+	lclone commit vm --template v2 --json >/run/out
+	jq -e '.written_bytes < 2097153 and .shared_bytes > 10000000' /run/out || fail "$(</run/out)"
+	assert_eq "$(sha256sum <"$DIR/v2.raw" | cut -d' ' -f1)" "$now" "the image"
+}
+
+test_commit_refuses() {
+	local now files
+	tool_up 60M
+	changed_up
+	expect_fail lclone commit none --template v2
+	expect_said "there is no such clone"
+	expect_fail lclone commit vm@none --template v2
+	expect_said "it has no snapshot none"
+	expect_fail lclone commit vm --template gold
+	expect_said "there is a template of this name"
+	expect_fail lclone commit vm --template v2 --to "$IMAGE"
+	expect_said "there is a file of this name"
+	# No room half way.
+	now=$(sum vm)
+	lclone deactivate vm
+	fallocate -l "$(($(df --output=avail -B1 "$DIR" | tail -n 1) - (4 << 20)))" "$DIR/full" || true
+	files=$(ls "$DIR")
+	expect_fail lclone commit vm --template v2
+	expect_said "No space left"
+	assert_eq "$(ls "$DIR")" "$files" files
+	rm "$DIR/full"
+	lclone activate vm
+	assert_eq "$(sum vm)" "$now" content
+}
+
+# A filesystem in use: what is committed is whole, and the load goes on.
+test_commit_of_a_filesystem_in_use() {
+	local mnt fio
+	tool_state
+	tool_dir 600M
+	IMAGE=$DIR/fs.img
+	truncate -s 64M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	lclone template add fs "$IMAGE"
+	lclone create vm --template fs --dir "$DIR"
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount -o discard /dev/mapper/vm "$mnt"
+	fio --name=load --directory="$mnt" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	fio=$!
+	lclone commit vm --template t1
+	lclone commit vm --template t2
+	wait "$fio" || fail "$(</run/fio.out)"
+	umount "$mnt"
+	e2fsck -fn /dev/mapper/vm
+	lclone create new --template t2 --dir "$DIR"
+	e2fsck -fp /dev/mapper/new || [ $? -eq 1 ] || fail "the template is damaged"
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing what a clone shows as a raw image.
+ *
+ * A file is made under the name that it is to have with ".part" behind it.  Where
+ * the filesystem can, it begins as a reflink of the origin's file, and only what
+ * the clone has changed is written.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include "output.h"
+#include "raw-image.h"
+#include "throttle.h"
+
+#define CHUNK_BYTES	(1u << 20)
+
+struct writer {
+	struct raw_image *image;
+	struct throttle throttle;
+	int fd;
+	int origin;		/* descriptor, or -1 */
+	bool reflinked;		/* it holds what the origin does already */
+	u64 bytes;		/* of the clone */
+	u8 *data;		/* CHUNK_BYTES */
+};
+
+static int report_write(const struct writer *writer, int error)
+{
+	report_errno(writer->image->path, error, "cannot be written");
+	if (error == -ENOSPC)
+		report_hint("make room, or give another place with --to");
+	return error;
+}
+
+static int put_bytes(struct writer *writer, const u8 *data, u64 bytes, u64 at)
+{
+	while (bytes) {
+		ssize_t put = pwrite(writer->fd, data, bytes, (off_t)at);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return report_write(writer, put ? -errno : -ENOSPC);
+		data += put;
+		bytes -= (u64)put;
+		at += (u64)put;
+		writer->image->written_bytes += (u64)put;
+	}
+	return 0;
+}
+
+/* Nothing to do in a new file, of which nothing was written there. */
+static int put_zeros(struct writer *writer, u64 at, u64 bytes)
+{
+	u64 range[2] = { at, bytes };
+
+	if (!bytes)
+		return 0;
+	if (writer->image->is_device)
+		return ioctl(writer->fd, BLKZEROOUT, range) ?
+		       report_write(writer, -errno) : 0;
+	if (writer->reflinked &&
+	    fallocate(writer->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)at, (off_t)bytes))
+		return report_write(writer, -errno);
+	return 0;
+}
+
+static bool is_zero(const u8 *data, u64 bytes)
+{
+	return !*data && !memcmp(data, data + 1, bytes - 1);
+}
+
+/* Runs of whole blocks of zeros apart from the rest. */
+static int put_data(struct writer *writer, u64 at, u64 bytes)
+{
+	u64 done = 0, run;
+	int error = 0;
+	bool zero;
+
+	while (done < bytes && !error) {
+		run = min(bytes - done, LC_BLOCK_SIZE - (at + done) % LC_BLOCK_SIZE);
+		zero = is_zero(writer->data + done, run);
+		while (done + run < bytes &&
+		       is_zero(writer->data + done + run,
+			       min(bytes - done - run, (u64)LC_BLOCK_SIZE)) == zero)
+			run += min(bytes - done - run, (u64)LC_BLOCK_SIZE);
+		error = zero ? put_zeros(writer, at + done, run) :
+			       put_bytes(writer, writer->data + done, run, at + done);
+		done += run;
+	}
+	return error;
+}
+
+static int read_bytes(struct writer *writer, int fd, const char *path, u64 at,
+		      u64 bytes)
+{
+	u8 *data = writer->data;
+
+	while (bytes) {
+		ssize_t got = pread(fd, data, bytes, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			report_errno(path, got ? errno : ENODATA, "cannot be read");
+			return got ? -errno : -ENODATA;
+		}
+		data += got;
+		bytes -= (u64)got;
+		at += (u64)got;
+	}
+	return 0;
+}
+
+/* A run that lies together in @fd from @from on. */
+static int copy_run(struct writer *writer, const struct seen *seen, int fd,
+		    const char *path, u64 from)
+{
+	u64 at = seen->sector * 512, left = seen->sectors * 512;
+	int error = 0;
+
+	while (left && !error) {
+		u64 bytes = min(left, CHUNK_BYTES - at % LC_BLOCK_SIZE);
+
+		error = read_bytes(writer, fd, path, from, bytes);
+		if (!error)
+			error = put_data(writer, at, bytes);
+		at += bytes;
+		from += bytes;
+		left -= bytes;
+		print_progress("writing", at, writer->bytes);
+		throttle_done(&writer->throttle, bytes);
+	}
+	return error;
+}
+
+static int write_piece(void *ctx, const struct seen *seen)
+{
+	struct writer *writer = ctx;
+	const struct store_file *store;
+
+	switch (seen->type) {
+	case SEEN_DATA:
+		store = &writer->image->levels->level[seen->level].store;
+		return copy_run(writer, seen, store->fd, store->path,
+				seen->store_sector * 512);
+	case SEEN_BELOW:
+		if (writer->origin < 0)
+			break;
+		if (writer->reflinked) {
+			writer->image->shared_bytes += seen->sectors * 512;
+			return 0;
+		}
+		return copy_run(writer, seen, writer->origin,
+				writer->image->origin_path, seen->sector * 512);
+	default:
+		break;
+	}
+	return put_zeros(writer, seen->sector * 512, seen->sectors * 512);
+}
+
+static int open_origin(struct writer *writer)
+{
+	const char *path = writer->image->origin_path;
+	unsigned int sector_bytes;
+	u64 bytes;
+
+	writer->origin = -1;
+	if (!path)
+		return 0;
+	writer->origin = origin_open(path, &bytes, &sector_bytes);
+	return min(writer->origin, 0);
+}
+
+static int open_file(struct writer *writer, const char *part)
+{
+	int error = 0;
+
+	writer->fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (writer->fd < 0 || flock(writer->fd, LOCK_EX | LOCK_NB) ||
+	    ftruncate(writer->fd, 0)) {
+		error = -errno;
+		report_errno(part, error, "cannot be made");
+		return error;
+	}
+	writer->reflinked = writer->origin >= 0 &&
+			    !ioctl(writer->fd, FICLONE, writer->origin);
+	if (ftruncate(writer->fd, (off_t)writer->bytes))
+		return report_write(writer, -errno);
+	return 0;
+}
+
+static int open_device(struct writer *writer)
+{
+	u64 bytes;
+
+	writer->fd = open(writer->image->path, O_RDWR | O_EXCL | O_CLOEXEC);
+	if (writer->fd < 0 || ioctl(writer->fd, BLKGETSIZE64, &bytes)) {
+		report_errno(writer->image->path, errno, "cannot be opened");
+		return -errno;
+	}
+	if (bytes < writer->bytes) {
+		report_error(writer->image->path, "is smaller than the clone");
+		report_hint("take a device of %llu bytes or more",
+			    (unsigned long long)writer->bytes);
+		return -ENOSPC;
+	}
+	return put_zeros(writer, writer->bytes, bytes - writer->bytes);
+}
+
+static int write_all(struct writer *writer)
+{
+	struct levels *levels = writer->image->levels;
+	int error = levels_load(levels, levels->count);
+
+	writer->data = must_alloc(CHUNK_BYTES);
+	throttle_begin(&writer->throttle, writer->image->rate_bytes);
+	if (!error)
+		error = levels_see(levels, levels->count, write_piece, writer);
+	free(writer->data);
+	if (!error && fsync(writer->fd))
+		error = report_write(writer, -errno);
+	return error;
+}
+
+/* The name is taken only when all of it is durable. */
+static int name_file(const struct writer *writer, const char *part)
+{
+	char *directory = must_strdup(part);
+	char *slash = strrchr(directory, '/');
+	int fd, error = 0;
+
+	if (slash)
+		slash[slash == directory] = '\0';
+	fd = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Not over a file that came meanwhile. */
+	if (renameat2(AT_FDCWD, part, AT_FDCWD, writer->image->path,
+		      RENAME_NOREPLACE) || fd < 0 || fsync(fd)) {
+		error = -errno;
+		report_errno(writer->image->path, error, "cannot be made");
+	}
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return error;
+}
+
+static int write_file(struct writer *writer)
+{
+	char *part = print_string("%s.part", writer->image->path);
+	int error = open_file(writer, part);
+
+	if (!error)
+		error = write_all(writer);
+	if (!error)
+		error = name_file(writer, part);
+	/* What another command is writing is not ours to remove. */
+	if (error && error != -EWOULDBLOCK)
+		unlink(part);
+	free(part);
+	return error;
+}
+
+int raw_image_write(struct raw_image *image)
+{
+	struct writer writer = {
+		.image = image, .fd = -1,
+		.bytes = level_super(image->levels, 0)->clone_sectors * 512,
+	};
+	int error = open_origin(&writer);
+
+	image->written_bytes = 0;
+	image->shared_bytes = 0;
+	if (!error && image->is_device) {
+		error = open_device(&writer);
+		if (!error)
+			error = write_all(&writer);
+	} else if (!error) {
+		error = write_file(&writer);
+	}
+	if (writer.fd >= 0)
+		close(writer.fd);
+	if (writer.origin >= 0)
+		close(writer.origin);
+	return error;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Writing what a clone shows as a raw image: a new file, or a block device. */
+#ifndef LCLONE_RAW_IMAGE_H
+#define LCLONE_RAW_IMAGE_H
+
+#include "levels.h"
+
+struct raw_image {
+	struct levels *levels;		/* all of them; their maps get loaded */
+	const char *origin_path;	/* what is below the last; NULL: nothing */
+	const char *path;		/* a block device, or a file that is made */
+	bool is_device;
+	u64 rate_bytes;			/* in a second; 0: no limit */
+	/* What it did. */
+	u64 written_bytes;		/* of data */
+	u64 shared_bytes;		/* that a file shares with the origin's (reflink) */
+};
+
+/*
+ * Writes it, durably.  Zeros take no space in a file.  A file of this name must
+ * not exist; there is none when this fails.  What a device has beyond the clone
+ * becomes zero.  Returns 0 or a negative errno, which has been reported.
+ */
+int raw_image_write(struct raw_image *image);
+
+#endif
