@@ -3,7 +3,7 @@
 
 #include "lclone.h"
 
-#define MESSAGES "error_if_no_space, queue_if_no_space, extend, checkpoint"
+#define MESSAGES "error_if_no_space, queue_if_no_space, extend, checkpoint, change"
 
 /* Errors of waiting writes come at once when the policy turns to them. */
 static int set_no_space_policy(struct lclone_store *store, bool error)
@@ -29,8 +29,8 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 	struct lclone *lc = ti->private;
 	struct lclone_store *store = lc->store;
 
-	if (argc != 1) {
-		DMERR("a message is one word, of: " MESSAGES);
+	if (!argc || (argc > 1 && strcasecmp(argv[0], "change"))) {
+		DMERR("a message is one word, unless it is change: " MESSAGES);
 		return -EINVAL;
 	}
 	if (store->state != LCLONE_LIVE) {
@@ -51,6 +51,8 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return extend(store);
 	if (!strcasecmp(argv[0], "checkpoint"))
 		return lc_checkpoint(&store->core);
+	if (!strcasecmp(argv[0], "change"))
+		return lclone_change_announce(store, argc - 1, argv + 1);
 	DMERR("unknown message %s: it is one of: " MESSAGES, argv[0]);
 	return -EINVAL;
 }
