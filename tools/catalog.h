@@ -51,6 +51,7 @@ struct clone {
 	char *template_name;		/* as it was called; or NULL */
 	u8 template_uuid[LC_UUID_BYTES];	/* zero: no template */
 	bool error_if_no_space;
+	bool changing;			/* its table is being changed, or that was cut short */
 };
 
 struct catalog {

@@ -20,6 +20,8 @@ static const struct verb *const verbs[] = {
 	&verb_snapshot,
 	&verb_rollback,
 	&verb_reset,
+	&verb_resize,
+	&verb_extend,
 	&verb_map,
 	&verb_diff,
 	&verb_export,

@@ -44,6 +44,8 @@ extern const struct verb verb_remove;
 extern const struct verb verb_snapshot;
 extern const struct verb verb_rollback;
 extern const struct verb verb_reset;
+extern const struct verb verb_resize;
+extern const struct verb verb_extend;
 extern const struct verb verb_map;
 extern const struct verb verb_diff;
 extern const struct verb verb_export;

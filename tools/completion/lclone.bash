@@ -24,6 +24,8 @@ _lclone_options() {
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
+	resize) echo '--help --force --json' ;;
+	extend) echo '--help --size --json' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
 		echo '--help --origin --layer --command --error-if-no-space' \
@@ -52,7 +54,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | resize | extend | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -62,7 +64,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset map diff export import format table info check repair dump
+		snapshot rollback reset resize extend map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
