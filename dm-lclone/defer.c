@@ -4,6 +4,8 @@
  * scan (busy), or for space (space).  None of them is in the drain counter.
  */
 
+#include <linux/wait_bit.h>
+
 #include "lclone.h"
 
 static void io_work(struct work_struct *work)
@@ -83,6 +85,14 @@ void lclone_park(struct lclone_store *store, struct bio *bio,
 		queue_work(lclone_io_wq, &store->io_work);
 }
 
+/* Who sleeps in a message waits for what a bio on @busy waits for. */
+static void wake_message(struct lclone_store *store)
+{
+	/* Between what it waits for and the look whether somebody does. */
+	smp_mb();
+	wake_up_var(&store->retries);
+}
+
 void lclone_unpark_busy(struct lclone_store *store)
 {
 	unsigned long flags;
@@ -93,6 +103,7 @@ void lclone_unpark_busy(struct lclone_store *store)
 	bio_list_init(&store->busy);
 	spin_unlock_irqrestore(&store->defer_lock, flags);
 	queue_work(lclone_io_wq, &store->io_work);
+	wake_message(store);
 }
 
 void lclone_unpark_space(struct lclone_store *store)
@@ -113,13 +124,14 @@ static void set_suspending(struct lclone_store *store, bool suspending)
 	unsigned long flags;
 
 	spin_lock_irqsave(&store->defer_lock, flags);
-	store->suspending = suspending;
+	WRITE_ONCE(store->suspending, suspending);
 	spin_unlock_irqrestore(&store->defer_lock, flags);
 }
 
 void lclone_defer_suspend(struct lclone_store *store)
 {
 	set_suspending(store, true);
+	wake_message(store);
 	lclone_unpark_space(store);
 }
 

@@ -23,9 +23,9 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "core/bulk.h"
 #include "core/layers.h"
 #include "core/rebind.h"
-#include "core/ticket.h"
 
 #define DM_MSG_PREFIX "lclone"
 
@@ -123,6 +123,10 @@ struct lclone_store {
 	struct lclone_round_bios round;
 	struct lclone_meta_io meta;
 
+	/* message.c, bulk.c */
+	struct mutex message_lock;	/* one message at a time, and none in a suspend */
+	struct lclone_bulk *bulk;	/* what is under way; under message_lock */
+
 	struct lclone_drain drain;
 };
 
@@ -215,7 +219,8 @@ struct lclone_place {
 
 /*
  * Where @sectors of the clone from @sector on, or the first of them, are to be
- * read when the store does not have them.  Any context, in the drain counter.
+ * read when the store does not have them.  Any context, in the drain counter or
+ * with message_lock.
  * Returns false when lc_load_below() has to be called first.
  */
 bool lclone_find_below(struct lclone_store *store, sector_t sector,
@@ -248,6 +253,15 @@ void lclone_discard(struct lclone_store *store, struct bio *bio);
 
 /* Whether a write brings nothing but the kernel's zero page.  Any context. */
 bool lclone_writes_zero_page(struct bio *bio);
+
+/* bulk.c: over ranges of blocks ----------------------------------------- */
+
+/*
+ * As lc_hydrate(), with message_lock; also -EBUSY when the device is about to be
+ * suspended, -EINTR, -ENOMEM.
+ */
+int lclone_hydrate(struct lclone_store *store, u64 first, u32 count,
+		   struct lc_hydrated *result);
 
 /* defer.c: bios that wait ---------------------------------------------- */
 

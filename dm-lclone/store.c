@@ -396,6 +396,9 @@ void lclone_store_park(struct lclone_store *store)
 
 	if (store->state != LCLONE_LIVE)
 		return;
+	/* A message that is under way ends soon, and there is no other: lclone_message(). */
+	mutex_lock(&store->message_lock);
+	mutex_unlock(&store->message_lock);
 	noio = memalloc_noio_save();
 	/* Failed mode is for lclone_round_sync() and lc_store_park() to tell. */
 	lclone_round_sync(store);

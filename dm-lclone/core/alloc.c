@@ -257,16 +257,67 @@ void lc_free_page(struct lc_store *store, u32 address)
 	}
 }
 
-struct lc_freed *lc_freed_room(struct lc_store *store, u32 runs)
+struct lc_freed *lc_freed_spare(struct lc_store *store)
+{
+	u32 out = READ_ONCE(store->alloc.freed_pages);
+	struct lc_freed *spare;
+
+	/*
+	 * Whoever waits for memory may be what a reclaim has to drain, so only a
+	 * store that has none of these pages waits for one; else some come back.
+	 */
+	if (out >= LC_FREED_PAGES_MAX)
+		return NULL;
+	spare = store->ops->page_get(store->ctx, !out);
+	if (spare) {
+		INIT_LIST_HEAD(&spare->link);
+		spare->runs = 0;
+	}
+	return spare;
+}
+
+void lc_freed_return(struct lc_store *store, struct lc_freed *spare)
+{
+	if (spare)
+		store->ops->page_put(store->ctx, spare);
+}
+
+/* The page of freed_open that has room for @runs more, or NULL. */
+static struct lc_freed *freed_last(struct lc_store *store, u32 runs)
 {
 	struct list_head *open = &store->alloc.freed_open;
 	struct lc_freed *freed;
 
-	lockdep_assert_held(&store->lock);
 	if (list_empty(open))
 		return NULL;
 	freed = list_entry(open->prev, struct lc_freed, link);
 	return freed->runs + runs <= LC_FREED_RUNS ? freed : NULL;
+}
+
+bool lc_freed_room(struct lc_store *store, u32 runs, const struct lc_freed *spare)
+{
+	lockdep_assert_held(&store->lock);
+	if (!runs || spare || freed_last(store, runs))
+		return true;
+	/* Too much is on its way back already: that comes first. */
+	store->round.wanted = true;
+	store->ops->kick(store->ctx, LC_KICK_ROUND);
+	return false;
+}
+
+struct lc_freed *lc_freed_open(struct lc_store *store, u32 runs,
+			       struct lc_freed **spare)
+{
+	struct lc_freed *freed = freed_last(store, runs);
+
+	lockdep_assert_held(&store->lock);
+	if (freed || !runs)
+		return freed;
+	freed = *spare;
+	*spare = NULL;
+	store->alloc.freed_pages++;
+	list_add_tail(&freed->link, &store->alloc.freed_open);
+	return freed;
 }
 
 void lc_freed_add(struct lc_store *store, struct lc_freed *freed, u32 block)

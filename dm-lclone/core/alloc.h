@@ -111,8 +111,23 @@ void lc_free_page(struct lc_store *store, u32 address);
  */
 void lc_freed_add(struct lc_store *store, struct lc_freed *freed, u32 block);
 
-/* The page of freed_open that has room for @runs more, or NULL.  Under the lock. */
-struct lc_freed *lc_freed_room(struct lc_store *store, u32 runs);
+/*
+ * A page for freed blocks, to be at hand when the last of freed_open has no room;
+ * NULL when there is none, or are too many out already.  Process context, not in
+ * the drain counter.  lc_freed_return() takes back what was not used, or NULL.
+ */
+struct lc_freed *lc_freed_spare(struct lc_store *store);
+void lc_freed_return(struct lc_store *store, struct lc_freed *spare);
+
+/*
+ * Whether there is room for @runs more, in freed_open or in @spare.  If not,
+ * asks for a round, which brings some back.  Under the lock.
+ */
+bool lc_freed_room(struct lc_store *store, u32 runs, const struct lc_freed *spare);
+
+/* The page that has it; *@spare is NULL if that is it.  Under the lock. */
+struct lc_freed *lc_freed_open(struct lc_store *store, u32 runs,
+			       struct lc_freed **spare);
 
 /* Looks whether the low-water mark was crossed, and says so.  Under the lock. */
 void lc_space_watch(struct lc_store *store);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* First writes and zeroing: how entries change. */
 
+#include "bulk.h"
 #include "layers.h"
-#include "ticket.h"
 
 static bool is_data(u32 entry)
 {
@@ -102,9 +102,9 @@ bool lc_ticket_publish(struct lc_store *store, struct lc_ticket *ticket)
 {
 	struct lc_leaf *leaf = ticket->leaf;
 	unsigned long flags;
-	bool won = true;
 	u32 i;
 
+	ticket->published = 0;
 	spin_lock_irqsave(&store->lock, flags);
 	for (i = 0; i < ticket->count; i++) {
 		if (leaf->entry[ticket->slot + i] == ticket->expected) {
@@ -112,15 +112,15 @@ bool lc_ticket_publish(struct lc_store *store, struct lc_ticket *ticket)
 			lc_mark_used(store, ticket->store + i, 1);
 			lc_leaf_set(store, leaf, ticket->slot + i,
 				    ticket->store + i);
+			ticket->published++;
 		} else {
 			/* Nobody has ever seen this block: it is free at once. */
 			lc_free_data(store, ticket->store + i, 1);
-			won = false;
 		}
 	}
 	lc_page_unclaim(store, &leaf->page);
 	spin_unlock_irqrestore(&store->lock, flags);
-	return won;
+	return ticket->published == ticket->count;
 }
 
 void lc_ticket_abort(struct lc_store *store, struct lc_ticket *ticket)
@@ -175,23 +175,13 @@ static enum lc_take zero(struct lc_store *store, u64 block, u64 *count,
 	if (!leaf)
 		return LC_LOAD;
 	*count = zero_span(leaf, slot, *count, &data);
-	freed = lc_freed_room(store, data);
-	if (!freed && data && !*spare) {
-		/* Too much is on its way back already: that comes first. */
-		store->round.wanted = true;
-		store->ops->kick(store->ctx, LC_KICK_ROUND);
+	if (!lc_freed_room(store, data, *spare))
 		return LC_BUSY;
-	}
 	result = claim(store, leaf, &none);
 	if (result != LC_TAKEN)
 		return result;
 	lc_page_promise(store, &leaf->page);
-	if (!freed && data) {
-		freed = *spare;
-		*spare = NULL;
-		store->alloc.freed_pages++;
-		list_add_tail(&freed->link, &store->alloc.freed_open);
-	}
+	freed = lc_freed_open(store, data, spare);
 	for (i = 0; i < *count; i++) {
 		if (is_data(leaf->entry[slot + i]))
 			lc_freed_add(store, freed, leaf->entry[slot + i]);
@@ -204,23 +194,11 @@ static enum lc_take zero(struct lc_store *store, u64 block, u64 *count,
 
 enum lc_take lc_zero(struct lc_store *store, u64 block, u64 *count)
 {
-	struct lc_freed *spare = NULL;
+	struct lc_freed *spare = lc_freed_spare(store);
 	enum lc_take result = LC_TAKEN;
 	unsigned long flags;
-	u32 freed_pages;
 	u64 already;
 
-	/*
-	 * Whoever waits for memory may be what a reclaim has to drain, so only a
-	 * store that has none of these pages waits for one; else some come back.
-	 */
-	freed_pages = READ_ONCE(store->alloc.freed_pages);
-	if (freed_pages < LC_FREED_PAGES_MAX)
-		spare = store->ops->page_get(store->ctx, !freed_pages);
-	if (spare) {
-		INIT_LIST_HEAD(&spare->link);
-		spare->runs = 0;
-	}
 	spin_lock_irqsave(&store->lock, flags);
 	if (store->failed || store->read_only) {
 		result = LC_FAILED;
@@ -232,7 +210,57 @@ enum lc_take lc_zero(struct lc_store *store, u64 block, u64 *count)
 			result = zero(store, block, count, &spare);
 	}
 	spin_unlock_irqrestore(&store->lock, flags);
-	if (spare)
-		store->ops->page_put(store->ctx, spare);
+	lc_freed_return(store, spare);
+	return result;
+}
+
+/* Under the lock. */
+static enum lc_take replace(struct lc_store *store, u64 block,
+			    struct lc_swap *swap, u32 *count,
+			    struct lc_freed **spare)
+{
+	struct lc_leaf *leaf = lc_map_leaf(store, block);
+	u32 *entry, slot = lc_leaf_slot(block);
+	struct lc_freed *freed;
+	enum lc_take result;
+	u32 data = 0, none = 0;
+	u32 i;
+
+	if (!leaf)
+		return LC_LOAD;
+	entry = leaf->entry + slot;
+	*count = min(*count, LC_LEAF_ENTRIES - slot);
+	for (i = 0; i < *count; i++) {
+		swap[i].done = entry[i] == swap[i].expected;
+		data += swap[i].done && is_data(entry[i]);
+	}
+	if (!lc_freed_room(store, data, *spare))
+		return LC_BUSY;
+	result = claim(store, leaf, &none);
+	if (result != LC_TAKEN)
+		return result;
+	lc_page_promise(store, &leaf->page);
+	freed = lc_freed_open(store, data, spare);
+	for (i = 0; i < *count; i++) {
+		if (!swap[i].done)
+			continue;
+		if (is_data(entry[i]))
+			lc_freed_add(store, freed, entry[i]);
+		lc_leaf_set(store, leaf, slot + i, swap[i].value);
+	}
+	lc_page_unclaim(store, &leaf->page);
+	return LC_TAKEN;
+}
+
+enum lc_take lc_replace(struct lc_store *store, u64 block, struct lc_swap *swap,
+			u32 *count, struct lc_freed **spare)
+{
+	enum lc_take result = LC_FAILED;
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->lock, flags);
+	if (!store->failed && !store->read_only)
+		result = replace(store, block, swap, count, spare);
+	spin_unlock_irqrestore(&store->lock, flags);
 	return result;
 }

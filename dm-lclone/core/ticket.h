@@ -17,6 +17,7 @@ struct lc_ticket {
 	u32 count;		/* blocks */
 	u32 store;		/* first store block */
 	u32 expected;		/* entry value that publishing replaces */
+	u32 published;		/* blocks that were not lost, in the end */
 };
 
 enum lc_take {
@@ -51,5 +52,16 @@ void lc_ticket_abort(struct lc_store *store, struct lc_ticket *ticket);
  * Returns as lc_ticket_take(); with LC_TAKEN it is done.
  */
 enum lc_take lc_zero(struct lc_store *store, u64 block, u64 *count);
+
+struct lc_swap;
+
+/*
+ * Does each of *@count @swap, for the blocks from @block on, whose entry is as it
+ * expects; *@count is cut to the end of the leaf.  What the entries named is
+ * freed, for which *@spare is used up where it has to be: see lc_freed_spare().
+ * Any context.  Returns as lc_ticket_take(); with LC_TAKEN it is done.
+ */
+enum lc_take lc_replace(struct lc_store *store, u64 block, struct lc_swap *swap,
+			u32 *count, struct lc_freed **spare);
 
 #endif

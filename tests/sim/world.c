@@ -7,29 +7,14 @@
 #include "check.h"
 #include "memory.h"
 #include "model.h"
+#include "op.h"
 #include "random.h"
 #include "report.h"
+#include "shape.h"
 #include "world.h"
 
-#define STORE_BLOCKS	LC_STORE_BLOCKS_MIN
-#define GROWTH_MOST	400u
 #define LIVES		150
 #define STEPS_MOST	200000	/* to settle: more is a loop */
-
-struct world {
-	u64 clone_sectors;
-	u64 origin_sectors;
-	u32 data_blocks;
-	u32 watched;
-	u64 hot_leaves;		/* leaves that hold watched blocks are below this */
-	u64 leaves;
-	bool big;		/* so that a walk takes long */
-	bool combs;
-	bool fails;
-	bool grows;
-	bool thin;		/* the device may have no space for a block */
-	bool damages;
-};
 
 /* What a life does how often: chances out of their sum. */
 struct mood {
@@ -41,9 +26,7 @@ struct mood {
 	u32 combs;		/* percent of what is submitted, where there are any */
 };
 
-static struct world world;
 static struct mood mood;
-bool world_damage = true;
 static bool damage_expected;
 
 /* A thread that the world waits for. */
@@ -62,104 +45,6 @@ void edge_reported(const char *what, u64 block)
 		  what, (unsigned long long)block);
 }
 
-/* Format ----------------------------------------------------------------- */
-
-static void choose(void)
-{
-	static const u32 data_most[] = { 60, 120, 120, 300, 1400 };
-	u32 kind = random_below(100);
-	u64 blocks;
-
-	memset(&world, 0, sizeof(world));
-	blocks = kind < 40 ? 100 + random_below(900) :
-		 kind < 70 ? 1008 * (2 + random_below(3)) - random_below(900) :
-		 kind < 90 ? 1008ull * (34 + random_below(80)) :
-			     1008ull * (127 + random_below(140));
-	world.big = kind >= 70;
-	world.combs = kind >= 80 && kind < 90;
-	world.leaves = DIV_ROUND_UP(blocks, LC_LEAF_ENTRIES);
-	world.hot_leaves = world.combs ? 1 + random_below(3) : world.leaves;
-	world.clone_sectors = blocks * LC_BLOCK_SECTORS;
-	if (random_chance(30))
-		world.clone_sectors -= random_below(LC_BLOCK_SECTORS);
-	if (!random_chance(20))
-		world.origin_sectors = random_chance(50) ? world.clone_sectors :
-				       1 + random_below((u32)world.clone_sectors * 2);
-	world.data_blocks = 30 + random_below(data_most[random_below(5)] - 30);
-	world.watched = world.big && !world.combs ? 200 + random_below(500) : 12 + random_below(150);
-	world.fails = random_chance(20);
-	world.grows = random_chance(25);
-	world.thin = random_chance(15);
-	world.damages = random_chance(15) && world_damage;
-}
-
-/* The smallest store, with a hole where its size would be too much. */
-static void layout_init(struct lc_layout *layout)
-{
-	if (lc_layout_new((u64)STORE_BLOCKS * LC_BLOCK_SECTORS, layout))
-		abort();
-	layout->journal_start = layout->data_end - world.data_blocks -
-				layout->reserve_blocks - layout->journal_blocks;
-	layout->reserve_start = layout->journal_start + layout->journal_blocks;
-	lc_layout_finish(layout);
-	if (!lc_layout_valid(layout))
-		abort();
-}
-
-static void format(void)
-{
-	struct lc_header header = { 0 };
-	struct lc_super super = { 0 };
-	u8 page[LC_BLOCK_SIZE];
-	u32 copy;
-
-	super.generation = 1;
-	random_fill(super.store_uuid, LC_UUID_BYTES);
-	super.state = LC_STORE_WRITABLE;
-	super.head_generation = 1;
-	super.clone_sectors = world.clone_sectors;
-	super.overlap_sectors = min(world.clone_sectors, world.origin_sectors);
-	super.origin_kind = world.origin_sectors ? LC_ORIGIN_DEVICE : LC_ORIGIN_NONE;
-	super.origin_sectors = world.origin_sectors;
-	super.root_level = lc_root_level(lc_blocks_of(world.clone_sectors));
-	super.replay_sequence = 1 + random_below(100);
-	layout_init(&super.layout);
-	super.replay_block = random_below(super.layout.journal_blocks);
-	super.high_water = super.layout.data_start;
-	medium_new(STORE_BLOCKS, STORE_BLOCKS + GROWTH_MOST);
-	for (copy = 0; copy < 2; copy++) {
-		lc_super_encode(&super, copy, page);
-		medium_put(lc_super_address(copy), page);
-	}
-	memcpy(header.store_uuid, super.store_uuid, LC_UUID_BYTES);
-	lc_header_encode(&header, page);
-	medium_put(LC_HEADER_BLOCK, page);
-	if (world.thin)
-		medium_thin(random_below(60), super.layout.journal_start,
-			    super.layout.data_start - super.layout.journal_start);
-	model_new(world.clone_sectors, lc_below_sectors(&super));
-}
-
-static void watch(void)
-{
-	u64 blocks = lc_blocks_of(world.clone_sectors);
-	u64 most = min(blocks, world.hot_leaves * LC_LEAF_ENTRIES);
-	u32 tries = 1000;
-	u64 block;
-
-	while (tries-- && model.watched + CLUSTER_BLOCKS <= world.watched) {
-		block = random_u64() % most;
-		/* Often across the end of a leaf, or the end of the clone. */
-		if (random_chance(20) && block >= LC_LEAF_ENTRIES)
-			block -= lc_leaf_slot(block);
-		else if (random_chance(5))
-			block = most - 1;
-		model_watch(block, world.watched);
-	}
-	if (!model.watched)
-		model_watch(0, CLUSTER_BLOCKS);
-}
-
 /* The scheduler ------------------------------------------------------------ */
 
 static bool may_submit(void)
@@ -170,9 +55,9 @@ static bool may_submit(void)
 static void submit_any(void)
 {
 	if (world.combs && random_chance(mood.combs))
-		bio_submit_comb(world.hot_leaves, world.leaves - world.hot_leaves);
+		op_submit_comb(world.hot_leaves, world.leaves - world.hot_leaves);
 	else
-		bio_submit_any();
+		op_submit_any();
 }
 
 /* Something happens.  Returns false when nothing can. */
@@ -692,9 +577,7 @@ void world_run(u64 seed)
 	random_seed(seed);
 	report_at.seed = seed;
 	report_at.round = 0;
-	choose();
-	format();
-	watch();
+	shape_new();
 	medium.noticed = &edge.store.failed;
 	while (lives--)
 		live();

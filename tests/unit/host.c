@@ -357,6 +357,12 @@ static unsigned int blocked(struct host *host)
 	}
 	if (host->reclaiming)
 		kicks |= LC_KICK_RECLAIM;
+	if (host->counted) {
+		kicks |= LC_KICK_RECLAIM | LC_KICK_SCAN;
+		if (lc_space_known(&host->store) <
+		    lc_dirty_cap(host->super.layout.reserve_blocks))
+			kicks |= LC_KICK_CHECKPOINT;
+	}
 	return kicks;
 }
 

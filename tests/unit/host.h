@@ -31,6 +31,7 @@ struct host {
 	struct host_round round;
 	bool step;			/* lc_round_step() is due */
 	bool reclaiming;
+	bool counted;			/* somebody is in the drain counter: no drain ends */
 	unsigned int reports;		/* lines for the log */
 	const char *report;		/* the last of them */
 	u32 memory_out;			/* pages, leaves, nodes, bitmaps given out */
