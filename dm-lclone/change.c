@@ -12,7 +12,6 @@
  * refused or cleared, nothing is left of it.
  */
 
-#include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/uuid.h>
 
