@@ -25,6 +25,8 @@ _lclone_options() {
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	resize) echo '--help --force --json' ;;
+	flatten | rethin) echo '--help --rate --json' ;;
+	rebase) echo '--help --template --update --force --rate --json' ;;
 	extend) echo '--help --size --json' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
@@ -54,7 +56,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | resize | extend | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | resize | extend | flatten | rebase | rethin | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -64,7 +66,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset resize extend map diff export import format table info check repair dump
+		snapshot rollback reset resize extend flatten rebase rethin map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
@@ -95,7 +97,7 @@ _lclone() {
 		return
 		;;
 	--origin | --store | --clone-store | --layer | --dir | --output | --input | --base) return ;;	# a path, by default
-	--size | --store-size | --name | --count | --command) return ;;
+	--size | --store-size | --rate | --name | --count | --command) return ;;
 	esac
 	case $word in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$(_lclone_options "$verb")" -- "$word") ;;
