@@ -196,17 +196,38 @@ static struct lclone_bulk *bulk_new(struct lclone_store *store)
 	return NULL;
 }
 
+static int begin(struct lclone_store *store)
+{
+	lockdep_assert_held(&store->message_lock);
+	store->bulk = bulk_new(store);
+	return store->bulk ? 0 : -ENOMEM;
+}
+
+static void end(struct lclone_store *store)
+{
+	bulk_free(store->bulk);
+	store->bulk = NULL;
+}
+
 int lclone_hydrate(struct lclone_store *store, u64 first, u32 count,
 		   struct lc_hydrated *result)
 {
-	int error;
+	int error = begin(store);
 
-	lockdep_assert_held(&store->message_lock);
-	store->bulk = bulk_new(store);
-	if (!store->bulk)
-		return -ENOMEM;
+	if (error)
+		return error;
 	error = lc_hydrate(&store->bulk->core, first, count, result);
-	bulk_free(store->bulk);
-	store->bulk = NULL;
+	end(store);
+	return error;
+}
+
+int lclone_rethin(struct lclone_store *store, u64 first, u32 count, u32 *freed)
+{
+	int error = begin(store);
+
+	if (error)
+		return error;
+	error = lc_rethin(&store->bulk->core, first, count, freed);
+	end(store);
 	return error;
 }

@@ -91,8 +91,10 @@ static enum lc_take zero_part_once(struct lclone_store *store, struct bio *bio,
 	struct lclone_place place = { };
 	struct lc_extent extent;
 	enum lc_take result;
+	bool held;
 
 	lclone_enter(store, io);
+	held = lc_held(&store->core, block, 1);
 	rcu_read_lock();
 	lc_lookup(&store->core, block, 1, &extent);
 	rcu_read_unlock();
@@ -101,6 +103,8 @@ static enum lc_take zero_part_once(struct lclone_store *store, struct bio *bio,
 	if (extent.kind == LC_UNLOADED)
 		return LC_LOAD;
 	if (extent.kind == LC_DATA) {
+		if (held)
+			return LC_BUSY;
 		io->stage = LCLONE_AT_BELOW;
 		lclone_copy_zeros(store, bio,
 				  block_sector(extent.store) + skip,

@@ -131,7 +131,7 @@ struct lc_disk_node {
 struct lc_disk_run {
 	__le64	first;			/* block of the clone */
 	__le32	count;			/* blocks, at least 1 */
-	__le32	store;			/* first store block, or LC_ENTRY_ZERO */
+	__le32	store;			/* first store block, or LC_ENTRY_ZERO, LC_ENTRY_UNMAPPED */
 };
 
 /*
@@ -153,7 +153,8 @@ struct lc_disk_journal {
 };
 
 #define LC_JOURNAL_CLOSES	0x1u	/* the last block of its group */
-#define LC_JOURNAL_FLAGS	0x1u	/* all that this version knows */
+#define LC_JOURNAL_UNMAPS	0x2u	/* there may be runs of LC_ENTRY_UNMAPPED */
+#define LC_JOURNAL_FLAGS	0x3u	/* all that this version knows */
 
 /* Two copies; the valid one with the higher generation holds. */
 struct lc_disk_super {

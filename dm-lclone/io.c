@@ -109,7 +109,7 @@ static enum next use_data(const struct step *step, const struct lc_extent *exten
 	return NEXT_SUBMIT;
 }
 
-/* What a ticket that was not given leads to. */
+/* What a ticket that was not given leads to, or LC_BUSY for another reason. */
 static enum next no_ticket(const struct step *step, enum lc_take result,
 			   struct lclone_seen seen)
 {
@@ -187,10 +187,14 @@ static enum next look_up(const struct step *step)
 	unsigned int blocks = DIV_ROUND_UP(skip + bio_sectors(bio),
 					   LC_BLOCK_SECTORS);
 	struct lc_extent extent;
+	struct lclone_seen seen;
 	unsigned int sectors;
+	bool held;
 
 	/* Before the look-up: until it has left, no block is reused under it. */
 	lclone_enter(store, step->io);
+	seen = lclone_seen(store);
+	held = bio_op(bio) == REQ_OP_WRITE && lc_held(&store->core, block, blocks);
 	rcu_read_lock();
 	lc_lookup(&store->core, block, blocks, &extent);
 	rcu_read_unlock();
@@ -199,6 +203,8 @@ static enum next look_up(const struct step *step)
 			extent.count * LC_BLOCK_SECTORS - skip);
 	switch (extent.kind) {
 	case LC_DATA:
+		if (held)
+			return no_ticket(step, LC_BUSY, seen);
 		return use_data(step, &extent, skip, sectors);
 	case LC_UNLOADED:
 		return NEXT_DEFER;

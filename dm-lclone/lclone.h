@@ -257,11 +257,12 @@ bool lclone_writes_zero_page(struct bio *bio);
 /* bulk.c: over ranges of blocks ----------------------------------------- */
 
 /*
- * As lc_hydrate(), with message_lock; also -EBUSY when the device is about to be
+ * As lc_hydrate() and lc_rethin(), with message_lock; also -EBUSY when the device is about to be
  * suspended, -EINTR, -ENOMEM.
  */
 int lclone_hydrate(struct lclone_store *store, u64 first, u32 count,
 		   struct lc_hydrated *result);
+int lclone_rethin(struct lclone_store *store, u64 first, u32 count, u32 *freed);
 
 /* defer.c: bios that wait ---------------------------------------------- */
 

@@ -56,6 +56,19 @@ static int hydrate(struct lclone_store *store, const struct block_range *range,
 	return 1;
 }
 
+static int rethin(struct lclone_store *store, const struct block_range *range,
+		  char *result, unsigned int maxlen)
+{
+	u32 freed;
+	int error = lclone_rethin(store, range->first, range->count, &freed);
+	unsigned int sz = 0;
+
+	if (error)
+		return error;
+	DMEMIT("%u", freed);
+	return 1;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct lclone_store *store);
@@ -68,10 +81,13 @@ static const struct {
 	{ "extend", extend },
 	{ "checkpoint", checkpoint },
 	{ "hydrate", NULL, hydrate },
+	{ "rethin", NULL, rethin },
 	{ "change", NULL, NULL, lclone_change_announce },
 };
 
-#define MESSAGES "error_if_no_space, queue_if_no_space, extend, checkpoint, hydrate FIRST COUNT, change KEY=VALUE..."
+#define MESSAGES \
+	"error_if_no_space, queue_if_no_space, extend, checkpoint, hydrate FIRST COUNT, " \
+	"rethin FIRST COUNT, change KEY=VALUE..."
 
 static int parse_range(const struct lclone_store *store, char **argv,
 		       struct block_range *range)

@@ -97,11 +97,9 @@ static void append_part(struct overlay *to_overlay, const struct lc_run *run,
 	struct lc_run part = {
 		.first = from,
 		.count = (u32)(to - from),
-		.value = run->value,
+		.value = lc_entry_behind(run->value, (u32)(from - run->first)),
 	};
 
-	if (run->value != LC_ENTRY_ZERO)
-		part.value += (u32)(from - run->first);
 	append(to_overlay, &part);
 }
 

@@ -40,7 +40,7 @@ static void clash_later(struct repair_map *map)
 	size_t i;
 
 	for (i = 0; i < later->runs; i++)
-		if (later->run[i].value != LC_ENTRY_ZERO)
+		if (lc_entry_is_data(later->run[i].value))
 			bitmap_set(map->clash, later->run[i].value,
 				   later->run[i].count);
 }
@@ -209,17 +209,11 @@ static void lay_over(const struct overlay *overlay, u64 first, u32 *entry,
 		if (from >= to)
 			return;
 		for (; from < to; from++) {
-			entry[from - first] = run->value == LC_ENTRY_ZERO ?
-				LC_ENTRY_ZERO :
-				run->value + (u32)(from - run->first);
+			entry[from - first] = lc_entry_behind(run->value,
+							      (u32)(from - run->first));
 			__set_bit((unsigned long)(from - first), known);
 		}
 	}
-}
-
-static bool is_data(u32 value)
-{
-	return value != LC_ENTRY_UNMAPPED && value != LC_ENTRY_ZERO;
 }
 
 static void collect(struct repair_map *map, const u32 *entry)
@@ -227,7 +221,7 @@ static void collect(struct repair_map *map, const u32 *entry)
 	u32 i;
 
 	for (i = 0; i < LC_LEAF_ENTRIES; i++) {
-		if (!is_data(entry[i]))
+		if (!lc_entry_is_data(entry[i]))
 			continue;
 		if (test_bit(entry[i], map->data))
 			__set_bit(entry[i], map->clash);
@@ -243,7 +237,7 @@ static const char *doubt(struct repair_map *map, u64 block, u32 value, bool lost
 		return page_lost;
 	if (overlay_touches(&map->journal->later, block, 1))
 		return "changed behind damage of the journal";
-	if (is_data(value) && test_bit(value, map->clash))
+	if (lc_entry_is_data(value) && test_bit(value, map->clash))
 		return "its store block is in use elsewhere as well";
 	return NULL;
 }
@@ -272,7 +266,7 @@ static void note_leaf(struct repair_map *map, u64 first, const u32 *entry,
 	for (i = 0; i < LC_LEAF_ENTRIES; i += n) {
 		data = 0;
 		for (n = 0; i + n < LC_LEAF_ENTRIES && why[i + n] == why[i]; n++)
-			data += is_data(entry[i + n]);
+			data += lc_entry_is_data(entry[i + n]);
 		if (why[i])
 			note_lost(map, first + i, n, why[i] == page_lost ?
 				  map->level[0].held : data, why[i]);

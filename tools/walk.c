@@ -49,8 +49,7 @@ static void put_run(struct walk *walk, u64 first, u64 count, u32 value)
 
 static u32 value_at(u32 value, u64 offset)
 {
-	return value == LC_ENTRY_ZERO || value == LC_ENTRY_UNMAPPED ? value :
-	       value + (u32)offset;
+	return lc_entry_behind(value, (u32)offset);
 }
 
 /* Blocks from walk->done on, of which the tree says @value from @first on. */

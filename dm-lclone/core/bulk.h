@@ -70,6 +70,14 @@ int lc_hydrate(struct lc_bulk *bulk, u64 first, u32 count,
 	       struct lc_hydrated *result);
 
 /*
+ * Lets go of the blocks of that range which the store need not hold: what equals
+ * what lies below is unmapped again, other zeros become known to be zero.  @freed
+ * is the number of store blocks that are on their way back.  Overwrites of the
+ * range wait meanwhile, where there is anything to do.  Returns as lc_hydrate().
+ */
+int lc_rethin(struct lc_bulk *bulk, u64 first, u32 count, u32 *freed);
+
+/*
  * For the two: what @take, which is not LC_TAKEN or LC_CHANGED, asks for before
  * the next try at @block; @retries from before the last.  0 or a negative errno.
  */

@@ -18,6 +18,18 @@
 /* The largest clone: 64 PiB.  A root of LC_MAX_HEIGHT covers it. */
 #define LC_CLONE_SECTORS_MAX	0x800000000000ull
 
+/* Whether an entry of the map names a store block. */
+static inline bool lc_entry_is_data(u32 entry)
+{
+	return entry != LC_ENTRY_UNMAPPED && entry != LC_ENTRY_ZERO;
+}
+
+/* The entry of the block that is @step behind one with @entry, in one run. */
+static inline u32 lc_entry_behind(u32 entry, u32 step)
+{
+	return lc_entry_is_data(entry) ? entry + step : entry;
+}
+
 /* Blocks that hold @sectors; the last may be partial. */
 static inline u64 lc_blocks_of(u64 sectors)
 {

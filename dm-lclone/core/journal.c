@@ -38,8 +38,8 @@ static bool join(struct lc_group *group, u64 first, u32 count, u32 value)
 	if (le64_to_cpu(last->first) + last_count != first ||
 	    last_count + count < last_count)
 		return false;
-	if (value == LC_ENTRY_ZERO ? last_value != LC_ENTRY_ZERO :
-	    last_value == LC_ENTRY_ZERO || last_value + last_count != value)
+	if (lc_entry_is_data(value) != lc_entry_is_data(last_value) ||
+	    lc_entry_behind(last_value, last_count) != value)
 		return false;
 	last->count = cpu_to_le32(last_count + count);
 	return true;
@@ -78,6 +78,8 @@ bool lc_group_add(struct lc_store *store, struct lc_group *group, u64 first,
 	run->first = cpu_to_le64(first);
 	run->count = cpu_to_le32(count);
 	run->store = cpu_to_le32(value);
+	if (value == LC_ENTRY_UNMAPPED)
+		last_page(group)->flags |= cpu_to_le32(LC_JOURNAL_UNMAPS);
 	return true;
 }
 
@@ -90,7 +92,7 @@ void lc_group_seal(struct lc_store *store, struct lc_group *group)
 	unsigned int i;
 
 	last_page(group)->runs = cpu_to_le16((u16)group->runs);
-	last_page(group)->flags = cpu_to_le32(LC_JOURNAL_CLOSES);
+	last_page(group)->flags |= cpu_to_le32(LC_JOURNAL_CLOSES);
 	for (i = 0; i < group->blocks; i++) {
 		u32 address = super->layout.journal_start + head->block;
 
@@ -106,6 +108,16 @@ void lc_group_seal(struct lc_store *store, struct lc_group *group)
 		head->sequence++;
 		head->block = (head->block + 1) % super->layout.journal_blocks;
 	}
+}
+
+static bool unmaps(const struct lc_disk_journal *disk, u32 runs)
+{
+	u32 i;
+
+	for (i = 0; i < runs; i++)
+		if (le32_to_cpu(disk->run[i].store) == LC_ENTRY_UNMAPPED)
+			return true;
+	return false;
 }
 
 const char *lc_journal_decode(const void *page, const u8 *uuid, u32 address,
@@ -130,6 +142,9 @@ const char *lc_journal_decode(const void *page, const u8 *uuid, u32 address,
 		return "it has a flag that is not known here";
 	if (!block->runs || block->runs > LC_JOURNAL_RUNS)
 		return "it counts an impossible number of runs";
+	if (!(le32_to_cpu(disk->flags) & LC_JOURNAL_UNMAPS) &&
+	    unmaps(disk, block->runs))
+		return "it unmaps blocks, and does not have the flag of that";
 	return NULL;
 }
 
@@ -148,7 +163,7 @@ bool lc_run_valid(const struct lc_run *run, u64 blocks,
 	if (!run->count || run->first >= blocks ||
 	    run->count > blocks - run->first)
 		return false;
-	return run->value == LC_ENTRY_ZERO ||
+	return !lc_entry_is_data(run->value) ||
 	       (lc_data_address_valid(run->value, layout) &&
 		run->count <= layout->data_end - run->value);
 }

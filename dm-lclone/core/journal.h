@@ -76,7 +76,7 @@ struct lc_journal_block {
 struct lc_run {
 	u64 first;
 	u32 count;
-	u32 value;		/* first store block, or LC_ENTRY_ZERO */
+	u32 value;		/* first store block, or LC_ENTRY_ZERO, LC_ENTRY_UNMAPPED */
 };
 
 /*

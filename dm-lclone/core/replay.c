@@ -53,7 +53,7 @@ static void keep_blocks(struct lc_store *store, const struct lc_run *run)
 	struct lc_alloc *alloc = &store->alloc;
 	unsigned long flags;
 
-	if (run->value == LC_ENTRY_ZERO)
+	if (!lc_entry_is_data(run->value))
 		return;
 	spin_lock_irqsave(&store->lock, flags);
 	alloc->high_water = max(alloc->high_water, run->value + run->count);
@@ -172,11 +172,9 @@ static int apply_run(struct lc_store *store, struct lc_run run)
 		lc_page_promise(store, &leaf->page);
 		for (i = 0; i < n; i++)
 			lc_leaf_replay(store, leaf, slot + i,
-				       run.value == LC_ENTRY_ZERO ?
-				       LC_ENTRY_ZERO : run.value + i);
+				       lc_entry_behind(run.value, i));
 		lc_page_unclaim(store, &leaf->page);
-		if (run.value != LC_ENTRY_ZERO)
-			run.value += n;
+		run.value = lc_entry_behind(run.value, n);
 		spin_unlock_irqrestore(&store->lock, flags);
 		run.first += n;
 		run.count -= n;

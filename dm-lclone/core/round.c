@@ -95,8 +95,7 @@ static bool gather_leaf(struct lc_store *store, struct lc_leaf *leaf)
 		value = leaf->entry[slot];
 		for (count = 1; slot + count < LC_LEAF_ENTRIES; count++)
 			if (!test_bit(slot + count, leaf->unjournaled) ||
-			    leaf->entry[slot + count] !=
-			    (value == LC_ENTRY_ZERO ? value : value + count))
+			    leaf->entry[slot + count] != lc_entry_behind(value, count))
 				break;
 		if (!lc_group_add(store, &store->round.group, base + slot, count,
 				  value))

@@ -55,8 +55,7 @@ static void mark_entries(struct lc_store *store, const struct lc_leaf *leaf)
 	u32 i;
 
 	for (i = 0; i < LC_LEAF_ENTRIES; i++)
-		if (leaf->entry[i] != LC_ENTRY_UNMAPPED &&
-		    leaf->entry[i] != LC_ENTRY_ZERO)
+		if (lc_entry_is_data(leaf->entry[i]))
 			lc_mark_used(store, leaf->entry[i], 1);
 }
 

@@ -90,11 +90,29 @@ struct lc_store {
 	bool checkpoint_due;		/* one was put off; READ_ONCE */
 	const char *fail_reason;
 
+	/* Rethin's: blocks that nobody may begin to overwrite; see lc_held(). */
+	bool holding;			/* there are any */
+	u64 held_first;
+	u64 held_end;
+
 	struct lc_map map;
 	struct lc_alloc alloc;
 	struct lc_journal journal;
 	struct lc_round round;
 };
+
+/*
+ * Whether one of @count blocks from @block on is held: who would overwrite it in
+ * place waits for LC_KICK_RETRY.  Any context, in the drain counter, before the
+ * look-up: what was looked up while it was held is stale once it is not.
+ */
+static inline bool lc_held(const struct lc_store *store, u64 block, u64 count)
+{
+	/* Pairs with the release in rethin.c. */
+	return smp_load_acquire(&store->holding) &&
+	       READ_ONCE(store->held_end) > block &&
+	       READ_ONCE(store->held_first) < block + count;
+}
 
 /*
  * Reads header and superblocks, and decodes the newest whole copy into @super.

@@ -4,11 +4,6 @@
 #include "bulk.h"
 #include "layers.h"
 
-static bool is_data(u32 entry)
-{
-	return entry != LC_ENTRY_UNMAPPED && entry != LC_ENTRY_ZERO;
-}
-
 /*
  * No space for now.  Blocks on their way back are worth waiting for: a round
  * makes their release durable.  Else the store is full.
@@ -54,7 +49,7 @@ static enum lc_take take(struct lc_store *store, struct lc_leaf *leaf, u32 most,
 	enum lc_take result;
 	u32 count;
 
-	if (is_data(expected))
+	if (lc_entry_is_data(expected))
 		return LC_CHANGED;
 	most = min(most, LC_LEAF_ENTRIES - ticket->slot);
 	for (count = 1; count < most; count++)
@@ -157,7 +152,7 @@ static u32 zero_span(const struct lc_leaf *leaf, u32 slot, u64 count, u32 *data)
 
 	*data = 0;
 	for (i = 0; i < most && *data < LC_FREED_RUNS; i++)
-		*data += is_data(leaf->entry[slot + i]);
+		*data += lc_entry_is_data(leaf->entry[slot + i]);
 	return i;
 }
 
@@ -183,7 +178,7 @@ static enum lc_take zero(struct lc_store *store, u64 block, u64 *count,
 	lc_page_promise(store, &leaf->page);
 	freed = lc_freed_open(store, data, spare);
 	for (i = 0; i < *count; i++) {
-		if (is_data(leaf->entry[slot + i]))
+		if (lc_entry_is_data(leaf->entry[slot + i]))
 			lc_freed_add(store, freed, leaf->entry[slot + i]);
 		if (leaf->entry[slot + i] != LC_ENTRY_ZERO)
 			lc_leaf_set(store, leaf, slot + i, LC_ENTRY_ZERO);
@@ -231,8 +226,9 @@ static enum lc_take replace(struct lc_store *store, u64 block,
 	entry = leaf->entry + slot;
 	*count = min(*count, LC_LEAF_ENTRIES - slot);
 	for (i = 0; i < *count; i++) {
-		swap[i].done = entry[i] == swap[i].expected;
-		data += swap[i].done && is_data(entry[i]);
+		swap[i].done = entry[i] == swap[i].expected &&
+			       entry[i] != swap[i].value;
+		data += swap[i].done && lc_entry_is_data(entry[i]);
 	}
 	if (!lc_freed_room(store, data, *spare))
 		return LC_BUSY;
@@ -244,7 +240,7 @@ static enum lc_take replace(struct lc_store *store, u64 block,
 	for (i = 0; i < *count; i++) {
 		if (!swap[i].done)
 			continue;
-		if (is_data(entry[i]))
+		if (lc_entry_is_data(entry[i]))
 			lc_freed_add(store, freed, entry[i]);
 		lc_leaf_set(store, leaf, slot + i, swap[i].value);
 	}

@@ -239,10 +239,113 @@ test_suspend_while_it_hydrates() {
 	pid=$!
 	over_all hydrate 256
 	fio_beside over_all hydrate 1024
+	over_all rethin 1024
 	wait "$pid"
+	over_all hydrate
 	note "$(</run/suspends.out)"
 	assert_eq "$(status_of clone shared)" 0 "blocks shared"
 	rest_is_the_origins
+	clone_check
+}
+
+test_rethin_lets_go_what_is_the_same_below() {
+	local data
+	origin_with_zeros $(((8 << 20) + 1536))
+	store_make 32M
+	clone_make -s $((9 * 2048 + 3))
+	both write 0 64K write 5M+512 3K discard 6M 64K zero 7M-512 1b+1K write 9M 512
+	data=$(status_of clone data)
+	over_all hydrate
+	[ "$(status_of clone data)" -gt $((data + 1000)) ] || fail "nothing was hydrated"
+	over_all rethin
+	both same
+	[ "$(status_of clone data)" -le "$data" ] || fail "$(status_of clone data) blocks are left, of $data"
+	assert_eq "$(over_all rethin)" 0 "what is left to do"
+	clone_again
+	[ "$(status_of clone data)" -le "$data" ] || fail "$(status_of clone data) blocks are left, of $data"
+	both same write 3M 1M discard 1M+64K 512K same
+	clone_check
+}
+
+# What the guest writes back, by itself.
+test_rethin_of_what_was_written_back() {
+	origin_make 8M
+	store_make 32M
+	clone_make
+	both write 1M 256K fsync
+	dd if="$ORIGIN" of="$CLONE" bs=4K skip=256 seek=256 count=60 oflag=direct conv=notrunc status=none
+	dd if="$ORIGIN" of="$MODEL" bs=4K skip=256 seek=256 count=60 conv=notrunc status=none
+	dd if=/dev/zero of="$CLONE" bs=512 seek=$((316 * 8)) count=32 oflag=direct conv=notrunc status=none
+	dd if=/dev/zero of="$MODEL" bs=512 seek=$((316 * 8)) count=32 conv=notrunc status=none
+	both same discard 4M 64K
+	assert_eq "$(over_all rethin)" 64 "blocks freed"
+	counts 0 20 2028
+	both same fsync
+	clone_again
+	counts 0 20 2028
+	both same
+	clone_check
+}
+
+# A lost power right behind it: the store as it is, without the checkpoint of a suspend.
+test_rethin_is_in_the_journal() {
+	local copy
+	origin_make 8M
+	store_make 32M
+	clone_make
+	over_all hydrate
+	both fsync
+	assert_eq "$(over_all rethin)" 2048 "blocks freed"
+	both fsync write 6M 64K fsync
+	copy=$(mktemp /dev/shm/crashed.XXXXXX)
+	on_exit rm -f "$copy"
+	cp "$STORE_FILE" "$copy"
+	lclone check "$copy"
+	lclone dump "$copy" | grep -c '^data' | grep -qx 1
+	clone_off
+	dd if="$copy" of="$STORE" bs=1M conv=fsync status=none
+	clone_on
+	both same
+	counts 16 0 2032
+	clone_check
+}
+
+test_rethin_under_load() {
+	big_clone
+	over_all hydrate
+	fio_beside loop rethin 256
+	over_all rethin
+	[ "$(status_of clone data)" -le 4096 ] || fail "$(status_of clone data) blocks of data are left"
+	rest_is_the_origins
+	clone_check
+}
+
+both_ways() {
+	while [ ! -e /run/stop ]; do
+		over_all hydrate 128
+		over_all rethin 512
+	done
+}
+
+# The guest writes zeros and what the origin has, so that there is something to let go all the time.
+test_hydrate_and_rethin_beside_writers() {
+	local pid n
+	big_clone
+	rm -f /run/stop
+	on_exit touch /run/stop
+	both_ways >/run/beside.out 2>&1 &
+	pid=$!
+	for n in 1 2 3 4 5 6; do
+		both write $((n))M 2M discard 8M 512K write 12M+512 100K zero 14M+512 64K fsync
+		dd if="$ORIGIN" of="$CLONE" bs=64K skip=16 seek=16 count=32 oflag=direct conv=notrunc status=none
+		dd if="$ORIGIN" of="$MODEL" bs=64K skip=16 seek=16 count=32 conv=notrunc status=none
+		both same
+	done
+	touch /run/stop
+	wait "$pid" || fail "$(</run/beside.out)"
+	both same
+	clone_again
+	both same
 	clone_check
 }
 

@@ -190,15 +190,10 @@ static bool bio_fail(struct bio *bio, int error)
 	return false;
 }
 
-static u32 content(const struct op *op)
-{
-	return op->kind == OP_WRITE ? op->number : CONTENT_ZERO;
-}
-
 static void fill(const struct op *op, u64 sector, u32 sectors, u64 *tags)
 {
 	for (; sectors--; sector++)
-		tags[sector % LC_BLOCK_SECTORS] = model_tag(content(op), sector);
+		tags[sector % LC_BLOCK_SECTORS] = model_tag(op_content(op), sector);
 }
 
 /* Sectors that the bio has in the block where @sector lies. */
@@ -411,13 +406,20 @@ static bool map_step(struct bio *bio)
 	u32 skip = bio->sector % LC_BLOCK_SECTORS;
 	u64 blocks = DIV_ROUND_UP(skip + bio->sectors, LC_BLOCK_SECTORS);
 	struct lc_extent extent;
+	struct seen seen;
 	u32 sectors;
+	bool held;
 
 	if (bio->phase < 0)
 		bio->phase = edge_drain_enter();
+	seen = seen_now();
+	held = bio->op->kind == OP_WRITE && lc_held(&edge.store, block, blocks);
 	edge_read_lock();
 	lc_lookup(&edge.store, block, blocks, &extent);
 	edge_read_unlock();
+	if (edge.faults & FAULT_HELD_LATE)
+		held = bio->op->kind == OP_WRITE &&
+		       lc_held(&edge.store, block, blocks);
 	if (extent.count < 1 || extent.count > blocks)
 		violation("a look-up of %llu blocks returns %llu",
 			  (unsigned long long)blocks,
@@ -430,6 +432,8 @@ static bool map_step(struct bio *bio)
 		return load(bio);
 	if (bio->op->kind == OP_READ)
 		return read_part(bio, &extent, sectors);
+	if (extent.kind == LC_DATA && held)
+		return no_ticket(bio, LC_BUSY, seen);
 	if (extent.kind == LC_DATA)
 		return overwrite(bio, &extent, sectors);
 	return first_write(bio, extent.count);
@@ -458,9 +462,11 @@ static bool zero_part(struct bio *bio, u32 sectors)
 	struct seen seen = seen_now();
 	struct lc_extent extent;
 	enum lc_take result;
+	bool held;
 
 	if (bio->phase < 0)
 		bio->phase = edge_drain_enter();
+	held = lc_held(&edge.store, block, 1);
 	edge_read_lock();
 	lc_lookup(&edge.store, block, 1, &extent);
 	edge_read_unlock();
@@ -470,6 +476,8 @@ static bool zero_part(struct bio *bio, u32 sectors)
 	if (extent.kind == LC_DATA) {
 		struct batch batch = { 0 };
 
+		if (held)
+			return no_ticket(bio, LC_BUSY, seen);
 		submit_write(bio, extent.store, false, &batch);
 		return part_done(bio, wait_io(bio, &batch), false);
 	}

@@ -24,6 +24,7 @@ struct bios {
 	u32 ops;			/* of the guest, under way */
 	u32 state[BIO_STATES];		/* bios in each state */
 	u32 flush_percent;		/* of the operations */
+	u32 restore_percent;		/* of the writes */
 	bool one_worker;		/* deferred bios share a thread */
 	struct mutex worker;
 };

@@ -2,6 +2,7 @@
 /* struct lc_ops over the medium, and the works that the core asks for. */
 
 #include <stdlib.h>
+#include "bulk.h"
 #include "edge.h"
 #include "memory.h"
 #include "random.h"
@@ -454,6 +455,7 @@ void edge_reset(void)
 	u32 faults = edge.faults;
 
 	co_reset();
+	bulk_reset();
 	memory_reset();
 	memset(&edge, 0, sizeof(edge));
 	edge.faults = faults;
@@ -511,6 +513,7 @@ int edge_park(void)
 {
 	int error;
 
+	bulk_wait();
 	edge_round_sync();
 	WRITE_ONCE(edge.store.stop_scan, true);
 	edge.live = false;

@@ -35,6 +35,7 @@ struct edge_wait {
 /* Faults that lie in an edge: bits of edge.faults. */
 #define FAULT_PUBLISH_EARLY	1	/* before the data has reached the device */
 #define FAULT_NO_DRAIN		2	/* drain() returns at once */
+#define FAULT_HELD_LATE		4	/* whether a block is held is asked after the look-up */
 
 struct edge {
 	struct lc_store store;

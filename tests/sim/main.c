@@ -47,6 +47,8 @@ static u32 fault_of(const char *name)
 		return FAULT_PUBLISH_EARLY;
 	if (!strcmp(name, "no-drain"))
 		return FAULT_NO_DRAIN;
+	if (!strcmp(name, "held-late"))
+		return FAULT_HELD_LATE;
 	fprintf(stderr, "sim: %s: no such fault\n", name);
 	exit(2);
 }

@@ -168,7 +168,7 @@ static bool has_room(u64 first, u64 last)
 	return true;
 }
 
-u32 model_submit(u64 sector, u64 count, bool zero)
+u32 model_submit(u64 sector, u64 count, u32 content)
 {
 	u64 block = sector / LC_BLOCK_SECTORS;
 	u64 last = (sector + count - 1) / LC_BLOCK_SECTORS;
@@ -185,7 +185,7 @@ u32 model_submit(u64 sector, u64 count, bool zero)
 		history->touched = true;
 		history->version[history->versions++] = (struct version) {
 			.operation = model.operation,
-			.content = zero ? CONTENT_ZERO : model.operation,
+			.content = content == CONTENT_OWN ? model.operation : content,
 			.submitted = model.clock,
 			.sectors = sectors_of(block, sector, count),
 		};

@@ -21,6 +21,7 @@
 #define CONTENT_ZERO	0u
 #define CONTENT_BELOW	1u
 #define CONTENT_FIRST	2u	/* of the operations */
+#define CONTENT_OWN	~0u	/* the number of the operation that is submitted */
 
 struct version {
 	u32 operation;
@@ -67,10 +68,10 @@ bool model_watches(u64 block);
 u64 model_tag(u32 content, u64 sector);
 
 /*
- * Notes an operation on @count sectors; returns its number, or 0 when there have
+ * Notes an operation that gives @count sectors @content; returns its number, or 0 when there have
  * been too many on one block for now.
  */
-u32 model_submit(u64 sector, u64 count, bool zero);
+u32 model_submit(u64 sector, u64 count, u32 content);
 
 /* It has ended; with @fua it is durable now. */
 void model_end(u32 operation, u64 sector, u64 count, bool good, bool fua);

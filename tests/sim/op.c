@@ -30,6 +30,13 @@ static void check_error(const struct op *op)
 			  op->number);
 }
 
+u32 op_content(const struct op *op)
+{
+	if (op->kind != OP_WRITE)
+		return CONTENT_ZERO;
+	return op->restores ? CONTENT_BELOW : op->number;
+}
+
 void op_end(struct op *op)
 {
 	trace(TRACE_END, op->number, (u64)-op->error, op->kind, op->sector);
@@ -106,7 +113,9 @@ static void submit(struct op *op)
 			op->sector = sector;
 			op->sectors = (u32)(end - sector);
 		}
-		op->number = model_submit(op->sector, op->sectors, zero);
+		op->number = model_submit(op->sector, op->sectors,
+					  zero ? CONTENT_ZERO : op->restores ?
+					  CONTENT_BELOW : CONTENT_OWN);
 		if (!op->number)
 			return;
 	}
@@ -127,6 +136,7 @@ void op_submit_any(void)
 		   what < 20 ? OP_READ : what < 78 ? OP_WRITE :
 		   what < 93 ? OP_DISCARD : OP_WRITE_ZEROES;
 	op->fua = op->kind != OP_READ && op->kind != OP_FLUSH && random_chance(15);
+	op->restores = op->kind == OP_WRITE && random_chance(bios.restore_percent);
 	if (op->kind != OP_FLUSH)
 		choose_range(op);
 	if (op->kind == OP_DISCARD && random_chance(10))

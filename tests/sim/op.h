@@ -18,6 +18,7 @@ enum op_kind {
 struct op {
 	enum op_kind kind;
 	bool fua;
+	bool restores;		/* writes what the origin has there */
 	u32 number;		/* of the model */
 	u32 submitted;		/* by the model's clock */
 	u64 sector;
@@ -31,6 +32,9 @@ void op_submit_any(void);
 
 /* Zeroes every other block of a stretch of one of the leaves from @first on. */
 void op_submit_comb(u64 first_leaf, u64 leaves);
+
+/* What it leaves in its sectors, for model_tag(). */
+u32 op_content(const struct op *op);
 
 /* The last bio of @op has ended. */
 void op_end(struct op *op);

@@ -62,6 +62,8 @@ static const char *const formats[TRACE_KINDS] = {
 	[TRACE_OPEN] = "open: generation %" PRIu64 ", stale copy %" PRId64,
 	[TRACE_GROW] = "grow: device has %" PRIu64 " blocks",
 	[TRACE_DAMAGE] = "damage: store block %" PRIu64,
+	[TRACE_BULK] = "bulk: kind %" PRIu64 ", block %" PRIu64 ", %" PRIu64 " blocks",
+	[TRACE_BULK_END] = "bulk: ends, error %" PRIu64 ", %" PRIu64 " data or freed, %" PRIu64 " zero",
 };
 
 void trace(enum trace_what what, u64 a, u64 b, u64 c, u64 d)
@@ -186,6 +188,8 @@ static const char *const names[COVER_KINDS] = {
 	[COVER_LOAD] = "cut while a leaf is loaded",
 	[COVER_PARK] = "cut while the clone is suspended or resumed",
 	[COVER_FAILED] = "cut in failed mode",
+	[COVER_HYDRATE] = "cut in a hydration",
+	[COVER_RETHIN] = "cut while rethin holds blocks",
 	[COVER_EVICT] = "life that evicted leaves",
 	[COVER_STARVED] = "life that met the dirty cap",
 	[COVER_BELOW_FULL] = "cut after a checkpoint that the device had no space for",

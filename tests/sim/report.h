@@ -30,6 +30,8 @@ enum trace_what {
 	TRACE_OPEN,
 	TRACE_GROW,
 	TRACE_DAMAGE,
+	TRACE_BULK,
+	TRACE_BULK_END,
 	TRACE_KINDS,
 };
 
@@ -75,6 +77,8 @@ enum cover {
 	COVER_LOAD,
 	COVER_PARK,
 	COVER_FAILED,
+	COVER_HYDRATE,
+	COVER_RETHIN,
 	COVER_CUTS,		/* those above are kinds of cuts */
 	COVER_EVICT = COVER_CUTS,
 	COVER_STARVED,

@@ -38,6 +38,8 @@ static void choose(void)
 	world.fails = random_chance(20);
 	world.grows = random_chance(25);
 	world.thin = random_chance(15);
+	world.hydrates = random_chance(40);
+	world.rethins = random_chance(30);
 	world.damages = random_chance(15) && world_damage;
 }
 

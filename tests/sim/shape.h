@@ -22,6 +22,8 @@ struct world {
 	bool grows;
 	bool thin;		/* the device may have no space for a block */
 	bool damages;
+	bool hydrates;
+	bool rethins;
 };
 
 extern struct world world;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "bio.h"
+#include "bulk.h"
 #include "check.h"
 #include "memory.h"
 #include "model.h"
@@ -240,6 +241,10 @@ static void cover_cut(void)
 		cover(COVER_LOAD);
 	if (store->failed)
 		cover(COVER_FAILED);
+	if (bulk_kind == BULK_HYDRATE)
+		cover(COVER_HYDRATE);
+	if (bulk_kind == BULK_RETHIN && store->holding)
+		cover(COVER_RETHIN);
 }
 
 /* The host forgets everything, the device what it may. */
@@ -368,6 +373,7 @@ static void begin_life(void)
 	edge.no_memory = random_chance(5);
 	edge.lazy = random_chance(world.big ? 30 : 8) ? 64 : 0;
 	bios.one_worker = random_chance(50);
+	bios.restore_percent = world.rethins ? 20 + random_below(60) : 0;
 	bios.flush_percent = edge.lazy && random_chance(50) ? 40 : 1 + random_below(25);
 	medium.fail = world.fails && random_chance(40) ? 100 + random_below(2000) : 0;
 	medium.room = random_below(40);
@@ -411,6 +417,10 @@ static void use(void)
 			disturb();
 		if (world.grows && random_below(150) == 0)
 			grow();
+		if (world.hydrates && random_below(60) == 0)
+			bulk_start(BULK_HYDRATE);
+		if (world.rethins && random_below(12) == 0)
+			bulk_start(BULK_RETHIN);
 		if (!step())
 			edge_tick();
 		edge.starved |= edge.store.map.starved;
@@ -456,6 +466,8 @@ static void settle(void)
 	medium.fail = 0;
 	if (growing)
 		violation("a growth does not end");
+	if (bulk_kind)
+		violation("an operation over a range does not end");
 	bio_check_waiters();
 }
 
@@ -490,6 +502,7 @@ static bool suspend(void)
 	edge.suspending = true;
 	edge.spaces++;
 	co_wake(&edge.spaces);
+	co_wake(&edge.retries);
 	settle();
 	if (bios.ops)
 		violation("operations are left after a suspend");

@@ -117,6 +117,15 @@ static const struct lc_bulk_ops ops = {
 	.wait = op_wait,
 };
 
+static void drained(struct host *host)
+{
+	struct bulk *bulk = host->owner;
+
+	KUNIT_EXPECT_FALSE(host->test, host->counted);
+	if (bulk->drains)
+		++*bulk->drains;
+}
+
 u64 bulk_below(const struct bulk *bulk, u64 block)
 {
 	bool there = block < lc_blocks_of(lc_below_sectors(&bulk->host->super));
@@ -139,6 +148,7 @@ struct bulk *bulk_new(struct kunit *test, u32 store_blocks, u64 blocks,
 
 	bulk->host = host_new(test, &format);
 	bulk->host->owner = bulk;
+	bulk->host->drain = drained;
 	KUNIT_ASSERT_EQ(test, host_open(bulk->host, false), 0);
 	bulk->blocks = blocks;
 	bulk->bad_below = ~0ull;
@@ -161,9 +171,16 @@ void bulk_delete(struct bulk *bulk)
 
 void bulk_write(struct bulk *bulk, u64 block, u32 count, u64 tag)
 {
-	for (; count--; block++)
+	struct lc_extent extent;
+
+	for (; count--; block++) {
+		/* It would wait. */
+		host_lookup(bulk->host, block, &extent);
+		if (extent.kind == LC_DATA && lc_held(&bulk->host->store, block, 1))
+			continue;
 		if (host_write(bulk->host, block, 1, tag) == LC_TAKEN)
 			bulk->content[block] = tag;
+	}
 }
 
 void bulk_zero(struct bulk *bulk, u64 block, u64 count)
@@ -176,7 +193,7 @@ void bulk_zero(struct bulk *bulk, u64 block, u64 count)
 void bulk_disturb(struct bulk *bulk)
 {
 	u64 block = bulk->first + random_below((u32)bulk->count);
-	u32 count = 1 + random_below((u32)min(bulk->first + bulk->count - block, 20));
+	u32 count = 1 + random_below(min_t(u32, bulk->first + bulk->count - block, 20));
 
 	switch (random_below(6)) {
 	case 0:

@@ -21,6 +21,7 @@ struct bulk {
 	void (*meanwhile)(struct bulk *bulk);
 	u64 first;		/* where that is */
 	u64 count;
+	u64 *drains;		/* counts them; or NULL */
 };
 
 /* A store over an origin of @below_blocks, half of which is zeros. */

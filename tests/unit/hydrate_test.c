@@ -131,7 +131,7 @@ static void guest_wins_wherever_it_comes_between(struct kunit *test)
 		bulk->meanwhile = bulk_disturb;
 		while (calls--) {
 			u64 first = random_below((u32)blocks);
-			u32 count = 1 + random_below((u32)min(blocks - first, 300));
+			u32 count = 1 + random_below(min_t(u32, blocks - first, 300));
 
 			error = hydrate(bulk, first, count, &result);
 			if (error)

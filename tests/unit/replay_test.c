@@ -242,7 +242,7 @@ static void p6_what_this_version_does_not_know_is_refused(struct kunit *test)
 	struct host *host = small(test);
 
 	disk = forged(host);
-	disk->flags = cpu_to_le32(LC_JOURNAL_CLOSES | 2);
+	disk->flags = cpu_to_le32(LC_JOURNAL_CLOSES | 4);
 	KUNIT_EXPECT_EQ(test, open_forged(host, disk, false), -EUCLEAN);
 	host_delete(host);
 	host = small(test);
