@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Clones that get independent of their template while they are in use. LCLONE_STEP=N: the tool is
-# killed at each Nth of its system calls (default 4).
+# Clones that get independent of their template while they are in use; and rethin, the other way.
+# LCLONE_STEP=N: the tool is killed at each Nth of its system calls (default 4).
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -184,4 +184,34 @@ test_tool_killed_in_a_flatten() {
 	done
 	note "$n steps:$(printf '%s\n' $types | sort | uniq -c | tr '\n' ' ')"
 	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
+}
+
+test_rethin_frees_what_lies_below() {
+	local sum pid
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	dd if="$IMAGE" of=/dev/mapper/vm bs=1M count=8 oflag=direct conv=notrunc,fsync status=none
+	write_at /dev/mapper/vm 2
+	write_at /dev/mapper/vm 12
+	sum=$(sum_of vm 16)
+	assert_eq "$(status_of vm .data_bytes)" 9437184 "data before"
+	lclone rethin vm --json | jq -e '.freed_bytes == 7340032'
+	assert_eq "$(status_of vm .data_bytes)" 2097152 "data after"
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	# One long verb at a time: what the one copies the other would free.
+	lclone flatten vm --rate 1M &
+	pid=$!
+	copied() { [ "$(status_of vm .data_bytes)" -gt 2097152 ]; }
+	wait_until copied
+	expect_fail lclone rethin vm
+	expect_said "another lclone works on it"
+	kill "$pid"
+	wait "$pid" || true
+	# Inactive, and what was copied for nothing goes again.
+	lclone deactivate vm
+	lclone rethin vm | grep freed
+	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
+	lclone activate vm
+	assert_eq "$(status_of vm .data_bytes)" 2097152 "data at last"
+	assert_eq "$(sum_of vm 16)" "$sum" "content, activated again"
 }
