@@ -63,6 +63,7 @@ static int check_from(const struct rebase *rebase, const struct template *from)
 
 	if (super->origin_kind == LC_ORIGIN_NONE) {
 		report_error(name, "it stands on no template");
+		report_hint("what is independent has nothing that a template could take the place of");
 		return -EINVAL;
 	}
 	if (!from && !rebase->request->update) {

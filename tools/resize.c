@@ -20,6 +20,8 @@ static int check_size(const struct clone *clone, const struct resize_result *res
 	if (result->new_bytes / 512 > LC_CLONE_SECTORS_MAX) {
 		report_error(clone->name, "no clone can be as large as %s",
 			     print_size(result->new_bytes, wanted));
+		report_hint("the largest have %s",
+			    print_size(LC_CLONE_SECTORS_MAX * 512, now));
 		return -ERANGE;
 	}
 	if (result->new_bytes >= result->old_bytes || force)

@@ -213,6 +213,7 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 		error = read_super(clone, &head);
 	if (!error && !layer && !head.layers && head.origin_kind == LC_ORIGIN_NONE) {
 		report_error(clone->name, "it stands on no template that it could become again");
+		report_hint("'lclone rollback' goes back to a snapshot; 'blkdiscard' makes all of it zeros");
 		error = -EINVAL;
 	}
 	if (!error && layer)
