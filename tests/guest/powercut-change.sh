@@ -27,6 +27,10 @@ changes() {
 	done
 }
 
+grown() {
+	[ "$(blockdev --getsize64 /dev/mapper/vm)" -gt 16777216 ]
+}
+
 phase1() {
 	local i
 	mkfs.ext4 -q -F "$(disk 1)"
@@ -44,6 +48,8 @@ phase1() {
 		content "$i" | dd of=/dev/mapper/vm bs=4K seek=$((i * 61)) iflag=fullblock oflag=direct \
 			conv=notrunc,fsync status=none
 		remember acked "$i"
+		# In the middle of changes, and not before the first.
+		[ "$i" -ne 8 ] || wait_until -t 120 grown
 	done
 	request_power_cut
 }
