@@ -12,6 +12,13 @@
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
+/* By 6.12 hex2bin() has moved out of kernel.h, which later ceases to include it. */
+#if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
+#include <linux/kernel.h>
+#else
+#include <linux/hex.h>
+#endif
+
 /* 6.5 gave block devices an open mode of their own instead of fmode_t. */
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
 #define blk_mode_t	fmode_t

@@ -179,7 +179,9 @@ static const char *find_store(struct lclone *lc, int *error)
 	/* What is on the device of a live store may be older than the store. */
 	if (store->state != LCLONE_UNOPENED)
 		*super = store->core.super;
-	why = lclone_store_check(lc, super);
+	why = lclone_change_take(lc, super);
+	if (!why)
+		why = lclone_store_check(lc, super);
 	if (!why)
 		why = lclone_layers_get(lc, super, error);
 out:
@@ -239,6 +241,7 @@ static void destruct(struct lclone *lc)
 	if (lc->store)
 		lclone_registry_put(lc->store);
 	lclone_layers_put(lc);
+	kfree(lc->change);
 	if (lc->store_dev)
 		dm_put_device(lc->ti, lc->store_dev);
 	if (lc->origin)

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "core/bulk.h"
 #include "core/layers.h"
+#include "core/rebind.h"
 
 #define DM_MSG_PREFIX "lclone"
 
@@ -94,6 +95,8 @@ struct lclone_store {
 	bool discard_passdown;
 	bool error_if_no_space;		/* also by message; READ_ONCE */
 
+	struct lc_change *change;	/* announced for the next table; xchg() */
+
 	/* defer.c: lists under defer_lock, which nests in core.lock */
 	spinlock_t defer_lock;
 	struct bio_list ready;
@@ -149,6 +152,7 @@ struct lclone {
 	unsigned int layers;
 	struct lclone_layer *layer;	/* oldest first */
 	struct lclone_chain *chain;	/* NULL: no layers */
+	struct lc_change *change;	/* made when it is resumed; NULL: none */
 	bool error_if_no_space;		/* as the table says */
 	bool discard_passdown;
 };
@@ -396,6 +400,27 @@ int lclone_extend(struct lclone_store *store);
 
 /* No work runs or is queued afterwards.  Process context. */
 void lclone_work_stop(struct lclone_store *store);
+
+/* change.c: what the next table will be like ------------------------------ */
+
+/*
+ * The message "change KEY=VALUE...": keeps it for the next table that is loaded.
+ * Process context, under the live table.  0 or a negative errno; what is wrong has been logged.
+ */
+int lclone_change_announce(struct lclone_store *store, unsigned int argc,
+			   char **argv);
+
+/*
+ * Takes what was announced over into @lc, a table that is being loaded, and has
+ * @super say what the store will be.  Returns NULL, or what is wrong with it.
+ */
+const char *lclone_change_take(struct lclone *lc, struct lc_super *super);
+
+/*
+ * Makes the change of @lc on its store, which is parked.  Process context, device
+ * suspended.  Returns as lc_store_change(); has logged what went wrong.
+ */
+int lclone_change_run(struct lclone *lc);
 
 /* registry.c: stores that are in use on this host ------------------------- */
 

@@ -74,6 +74,7 @@ static const struct {
 	int (*run)(struct lclone_store *store);
 	int (*run_range)(struct lclone_store *store, const struct block_range *range,
 			 char *result, unsigned int maxlen);
+	int (*run_words)(struct lclone_store *store, unsigned int argc, char **argv);
 } messages[] = {
 	{ "error_if_no_space", error_if_no_space },
 	{ "queue_if_no_space", queue_if_no_space },
@@ -81,10 +82,12 @@ static const struct {
 	{ "checkpoint", checkpoint },
 	{ "hydrate", NULL, hydrate },
 	{ "rethin", NULL, rethin },
+	{ "change", NULL, NULL, lclone_change_announce },
 };
 
 #define MESSAGES \
-	"error_if_no_space, queue_if_no_space, extend, checkpoint, hydrate FIRST COUNT, rethin FIRST COUNT"
+	"error_if_no_space, queue_if_no_space, extend, checkpoint, hydrate FIRST COUNT, " \
+	"rethin FIRST COUNT, change KEY=VALUE..."
 
 static int parse_range(const struct lclone_store *store, char **argv,
 		       struct block_range *range)
@@ -100,13 +103,16 @@ static int parse_range(const struct lclone_store *store, char **argv,
 }
 
 static int run_message(struct lclone_store *store, unsigned int which,
-		       char **argv, char *result, unsigned int maxlen)
+		       unsigned int argc, char **argv, char *result,
+		       unsigned int maxlen)
 {
 	struct block_range range;
 	int error;
 
 	if (messages[which].run)
 		return messages[which].run(store);
+	if (messages[which].run_words)
+		return messages[which].run_words(store, argc - 1, argv + 1);
 	error = parse_range(store, argv + 1, &range);
 	if (error) {
 		DMERR("%s: %s FIRST COUNT: up to %u blocks of 4 KiB, within the clone",
@@ -117,6 +123,13 @@ static int run_message(struct lclone_store *store, unsigned int which,
 	return messages[which].run_range(store, &range, result, maxlen);
 }
 
+static bool has_words(unsigned int which, unsigned int argc)
+{
+	if (messages[which].run_words)
+		return true;
+	return argc == (messages[which].run ? 1 : 3);
+}
+
 /* Returns its number, or -1. */
 static int find_message(unsigned int argc, char **argv)
 {
@@ -124,7 +137,7 @@ static int find_message(unsigned int argc, char **argv)
 
 	for (i = 0; argc && i < ARRAY_SIZE(messages); i++)
 		if (!strcasecmp(argv[0], messages[i].name))
-			return argc == (messages[i].run ? 1 : 3) ? (int)i : -1;
+			return has_words(i, argc) ? (int)i : -1;
 	return -1;
 }
 
@@ -164,7 +177,8 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 	error = lock(ti, lc->store);
 	if (error)
 		return error;
-	error = run_message(lc->store, (unsigned int)which, argv, result, maxlen);
+	error = run_message(lc->store, (unsigned int)which, argc, argv, result,
+			    maxlen);
 	mutex_unlock(&lc->store->message_lock);
 	return error;
 }

@@ -118,6 +118,7 @@ void lclone_registry_put(struct lclone_store *store)
 	if (store->state != LCLONE_UNOPENED)
 		lc_store_destroy(&store->core);
 	lclone_drain_exit(&store->drain);
+	kfree(store->change);
 	kfree(store);
 }
 

@@ -219,10 +219,14 @@ static const char *check_same(struct lclone *lc)
 static int take_over(struct lclone *lc, bool moved)
 {
 	struct lc_store *core = &lc->store->core;
-	const char *why = lclone_store_check(lc, &core->super);
+	const char *why = NULL;
 
-	if (!why && moved)
+	if (moved)
 		why = check_same(lc);
+	if (!why && lc->change)
+		return lclone_change_run(lc);
+	if (!why)
+		why = lclone_store_check(lc, &core->super);
 	if (why) {
 		DMERR("%s: %s", dm_table_device_name(lc->ti->table), why);
 		return -EINVAL;
@@ -342,6 +346,8 @@ static int bring_up(struct lclone *lc, bool moved)
 		return 0;
 	if (store->state == LCLONE_PARKED)
 		return old ? -EBUSY : take_over(lc, moved);
+	if (lc->change)
+		return -EINVAL;
 	if (old)
 		return follow(lc, old);
 	if (!newest_is_frozen(lc)) {
@@ -360,6 +366,8 @@ int lclone_store_activate(struct lclone *lc)
 	int error;
 
 	take_table(store, lc);
+	/* It was for a table that has not come. */
+	kfree(xchg(&store->change, NULL));
 	if (store->state == LCLONE_PARKED && lc->store_dev &&
 	    store->core.read_only != table_read_only(lc)) {
 		lc_store_destroy(&store->core);
@@ -374,6 +382,9 @@ int lclone_store_activate(struct lclone *lc)
 					bdev_nr_sectors(store->bdev));
 		lclone_defer_resume(store);
 		lclone_work_start(store);
+	} else if (store->state == LCLONE_PARKED) {
+		/* That of the table before, which goes now. */
+		store->core.chain = NULL;
 	}
 	memalloc_noio_restore(noio);
 	return error;

@@ -10,7 +10,8 @@
  *			"store_kind": "device"|"dir"|"vg", "store_path",
  *			"vg"|null, "lv"|null, "template"|null,
  *			"template_uuid"|null, "error_if_no_space",
- *			"content_uuid"|null, "parent_uuid"|null } ],
+ *			"content_uuid"|null, "parent_uuid"|null,
+ *			and perhaps "changing": true } ],
  *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
  *		      the snapshot, or "" ] }
  */
@@ -165,6 +166,7 @@ static void get_clone(struct parser *parser, struct json_object *object,
 	c->template_name = get_optional(parser, object, "template");
 	get_uuid(parser, object, "template_uuid", c->template_uuid);
 	c->error_if_no_space = get_bool(parser, object, "error_if_no_space");
+	c->changing = json_object_object_get_ex(object, "changing", NULL);
 	if (c->kind == STORE_KIND_VG && (!c->vg || !c->lv))
 		parser->bad = true;
 }
@@ -279,6 +281,8 @@ static struct json_object *write_clone(const struct clone *c)
 	json_add_string(object, "template", c->template_name);
 	json_add_uuid(object, "template_uuid", c->template_uuid);
 	json_add_bool(object, "error_if_no_space", c->error_if_no_space);
+	if (c->changing)
+		json_add_bool(object, "changing", true);
 	json_add_uuid(object, "content_uuid", c->content_uuid);
 	json_add_uuid(object, "parent_uuid", c->parent_uuid);
 	if (c->replaced)

@@ -251,6 +251,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	if (known) {
 		memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
 		memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+		memcpy(known->template_uuid, super->origin_uuid, LC_UUID_BYTES);
 	}
 	if (known && same_place(store, known) &&
 	    !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES))

@@ -52,6 +52,7 @@ struct clone {
 	u8 template_uuid[LC_UUID_BYTES];	/* zero: no template */
 	bool error_if_no_space;
 	bool replaced;			/* a layer whose place another has taken: to be removed */
+	bool changing;			/* its table is being changed, or that was cut short */
 };
 
 struct catalog {

@@ -104,6 +104,16 @@ static u64 bytes_of(const struct store_place *place, const struct lc_super *head
 	return bytes - bytes % LC_BLOCK_SIZE;
 }
 
+/* It is of the template that @parent is of, which may not be the clone's any more. */
+static void follow(const struct lc_super *parent, struct clone *child)
+{
+	memcpy(child->parent_uuid, parent->content_uuid, LC_UUID_BYTES);
+	memcpy(child->template_uuid, parent->origin_uuid, LC_UUID_BYTES);
+	free(child->template_name);
+	child->template_name = *parent->origin_name ?
+			       must_strdup(parent->origin_name) : NULL;
+}
+
 static int format(const struct catalog *catalog, const struct clone *clone,
 		  const struct child_request *request, u64 generation,
 		  struct clone *child)
@@ -142,8 +152,7 @@ static int format(const struct catalog *catalog, const struct clone *clone,
 	memcpy(child->content_uuid, result.content_uuid, LC_UUID_BYTES);
 	memset(child->parent_uuid, 0, LC_UUID_BYTES);
 	if (request->parent)
-		memcpy(child->parent_uuid, request->parent->content_uuid,
-		       LC_UUID_BYTES);
+		follow(request->parent, child);
 	return 0;
 }
 

@@ -148,27 +148,41 @@ static int compose(const struct clone *clone, const char *origin_path,
 	return error;
 }
 
+int clone_table_as(const struct catalog *catalog, const struct clone *clone,
+		   const char *device, struct origins *origins,
+		   const struct lc_super *super, bool follows,
+		   struct clone_table *table)
+{
+	struct chain chain = { 0 };
+	const char *origin;
+	int error;
+
+	memset(table, 0, sizeof(*table));
+	table->super = *super;
+	error = need_origin(catalog, clone, super, origins, &origin);
+	if (!error)
+		error = need_layers(catalog, clone, super, follows, &chain);
+	if (!error)
+		error = compose(clone, origin, device, &chain, table);
+	chain_free(&chain);
+	return error;
+}
+
 int clone_table(const struct catalog *catalog, const struct clone *clone,
 		const char *device, struct origins *origins, bool follows,
 		struct clone_table *table)
 {
-	struct chain chain = { 0 };
 	struct store_file store;
-	const char *origin;
+	struct lc_super super;
 	int error = clone_store_open(clone, device, STORE_READ, &store);
 
 	memset(table, 0, sizeof(*table));
 	if (error)
 		return error;
-	table->super = *store_super(&store);
+	super = *store_super(&store);
 	store_close(&store);
-	error = need_origin(catalog, clone, &table->super, origins, &origin);
-	if (!error)
-		error = need_layers(catalog, clone, &table->super, follows, &chain);
-	if (!error)
-		error = compose(clone, origin, device, &chain, table);
-	chain_free(&chain);
-	return error;
+	return clone_table_as(catalog, clone, device, origins, &super, follows,
+			      table);
 }
 
 void clone_table_down(const struct catalog *catalog, const struct clone *clone)

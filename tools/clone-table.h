@@ -22,6 +22,12 @@ int clone_table(const struct catalog *catalog, const struct clone *clone,
 		const char *device, struct origins *origins, bool follows,
 		struct clone_table *table);
 
+/* The same for a store that will be @super. */
+int clone_table_as(const struct catalog *catalog, const struct clone *clone,
+		   const char *device, struct origins *origins,
+		   const struct lc_super *super, bool follows,
+		   struct clone_table *table);
+
 /* Lets go of what was brought up for it, unless something else uses it. */
 void clone_table_down(const struct catalog *catalog, const struct clone *clone);
 

@@ -280,7 +280,7 @@ int dm_need_target(void)
 	return 0;
 }
 
-/* Reports why a table was refused, in the kernel's own words where it has some. */
+/* Reports why a table or a message was refused, in the kernel's own words where it has some. */
 static void report_refusal(const char *name, int error, int log)
 {
 	char *why = kernel_log_why(log);
@@ -410,6 +410,38 @@ int dm_clone_load(const char *name, uint64_t sectors, const char *params)
 		free(kernel_log_why(log));
 	if (task)
 		dm_task_destroy(task);
+	return error;
+}
+
+int dm_clone_message(const char *name, const char *message, char **answer)
+{
+	struct dm_task *task = task_new(DM_DEVICE_TARGET_MSG, name, NULL);
+	const char *said;
+	int error;
+
+	if (!task || !dm_task_set_sector(task, 0) ||
+	    !dm_task_set_message(task, message))
+		error = -ENOMEM;
+	else
+		error = task_run(task);
+	if (!error && answer) {
+		said = dm_task_get_message_response(task);
+		*answer = said ? must_strdup(said) : NULL;
+	}
+	if (task)
+		dm_task_destroy(task);
+	return error;
+}
+
+int dm_clone_tell(const char *name, const char *message)
+{
+	int log = kernel_log_open();
+	int error = dm_clone_message(name, message, NULL);
+
+	if (error)
+		report_refusal(name, error, log);
+	else
+		free(kernel_log_why(log));
 	return error;
 }
 

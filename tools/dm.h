@@ -77,6 +77,14 @@ int dm_clone_load(const char *name, uint64_t sectors, const char *params);
 int dm_clone_clear(const char *name);
 
 /*
+ * Sends a message to the target; words are separated by spaces, and a backslash
+ * takes the next character as it is.  @answer, unless NULL, is set to what the
+ * target says, or NULL; to be freed.  dm_clone_tell() alone reports a failure.
+ */
+int dm_clone_message(const char *name, const char *message, char **answer);
+int dm_clone_tell(const char *name, const char *message);
+
+/*
  * Lets the I/O under way end and holds what comes; with @no_flush what waits
  * for space is held as well.  dm_clone_resume() makes the inactive table the live
  * one, if there is one.

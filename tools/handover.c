@@ -59,9 +59,10 @@ int handover_need_active(struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
-int handover_load(const struct catalog *catalog, struct origins *origins,
-		  const struct clone *clone, bool follows,
-		  struct handover *handover)
+/* With @super the table is for what the store will be. */
+static int load(const struct catalog *catalog, struct origins *origins,
+		const struct clone *clone, const struct lc_super *super,
+		bool follows, struct handover *handover)
 {
 	struct clone_status status;
 	struct clone_table table;
@@ -78,7 +79,9 @@ int handover_load(const struct catalog *catalog, struct origins *origins,
 		dm_clone_done(&dm);
 		return error;
 	}
-	error = clone_table(catalog, clone, device, origins, follows, &table);
+	error = super ? clone_table_as(catalog, clone, device, origins, super,
+				       follows, &table) :
+			clone_table(catalog, clone, device, origins, follows, &table);
 	if (!error)
 		error = dm_clone_load(dm.name, table.sectors, table.params);
 	if (!error) {
@@ -91,6 +94,20 @@ int handover_load(const struct catalog *catalog, struct origins *origins,
 	free(device);
 	dm_clone_done(&dm);
 	return error;
+}
+
+int handover_load(const struct catalog *catalog, struct origins *origins,
+		  const struct clone *clone, bool follows,
+		  struct handover *handover)
+{
+	return load(catalog, origins, clone, NULL, follows, handover);
+}
+
+int handover_load_as(const struct catalog *catalog, struct origins *origins,
+		     const struct clone *clone, const struct lc_super *super,
+		     struct handover *handover)
+{
+	return load(catalog, origins, clone, super, false, handover);
 }
 
 static u64 now_ns(void)

@@ -29,6 +29,11 @@ int handover_load(const struct catalog *catalog, struct origins *origins,
 		  const struct clone *clone, bool follows,
 		  struct handover *handover);
 
+/* The same for a store that will be @super, which the target has been told. */
+int handover_load_as(const struct catalog *catalog, struct origins *origins,
+		     const struct clone *clone, const struct lc_super *super,
+		     struct handover *handover);
+
 /*
  * Suspends all, then resumes all.  -EUCLEAN: some have the new table, or are in
  * failed mode; with any other error all are as they were, but suspended.

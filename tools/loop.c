@@ -222,6 +222,18 @@ int loop_detach(const char *device)
 	return error;
 }
 
+int loop_set_capacity(const char *device)
+{
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 || ioctl(fd, LOOP_SET_CAPACITY, 0) ? -errno : 0;
+
+	if (error)
+		report_errno(device, error, "cannot be given the size of its file");
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 bool loop_idle(const char *device)
 {
 	char *path = print_string("/sys/block/%s/holders", device + 5);

@@ -39,6 +39,9 @@ int loop_attach(const char *file, enum loop_kind kind, char **device, bool *made
  */
 int loop_detach(const char *device);
 
+/* Has @device be as large as its file is now. */
+int loop_set_capacity(const char *device);
+
 /* Whether loop_attach() made it, and nobody else did. */
 bool loop_is_ours(const char *device);
 

@@ -40,6 +40,20 @@ int lvm_remove(const char *vg, const char *lv)
 	return error;
 }
 
+int lvm_extend(const char *vg, const char *lv, uint64_t bytes)
+{
+	char *name = print_string("%s/%s", vg, lv);
+	char *size = print_string("%llub", (unsigned long long)bytes);
+	const char *const command[] = {
+		"lvextend", "--yes", "--quiet", "--size", size, name, NULL,
+	};
+	int error = command_must(command, 0, lv);
+
+	free(size);
+	free(name);
+	return error;
+}
+
 int lvm_activate(const char *vg, const char *lv)
 {
 	char *name = print_string("%s/%s", vg, lv);

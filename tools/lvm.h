@@ -17,6 +17,9 @@ char *lvm_path(const char *vg, const char *lv);
 int lvm_create(const char *vg, const char *lv, uint64_t bytes);
 int lvm_remove(const char *vg, const char *lv);
 
+/* Makes a volume at least as large as @bytes. */
+int lvm_extend(const char *vg, const char *lv, uint64_t bytes);
+
 /* Has the volume appear as lvm_path(). */
 int lvm_activate(const char *vg, const char *lv);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "options.h"
 #include "output.h"
 
@@ -37,18 +38,28 @@ int verb_bad_option(const struct verb *verb, int c, char **argv)
 			   argv[optind - 1]);
 }
 
-int verb_size_option(const struct verb *verb, const char *name,
-		     const char *text, uint64_t *bytes)
+int verb_size(const struct verb *verb, const char *what, const char *text,
+	      uint64_t *bytes)
 {
 	int error = parse_size(text, bytes);
 
 	if (error == -ERANGE)
-		return verb_misuse(verb, "--%s %s is too large", name, text);
+		return verb_misuse(verb, "%s is too large", what);
 	if (error)
-		return verb_misuse(verb, "--%s %s is not a size; write bytes, or a number with K, M, G, T or s",
-				   name, text);
+		return verb_misuse(verb, "%s is not a size; write bytes, or a number with K, M, G, T or s",
+				   what);
 	if (!*bytes || *bytes % 512)
-		return verb_misuse(verb, "--%s %s is not a positive multiple of 512 bytes",
-				   name, text);
+		return verb_misuse(verb, "%s is not a positive multiple of 512 bytes",
+				   what);
 	return 0;
+}
+
+int verb_size_option(const struct verb *verb, const char *name,
+		     const char *text, uint64_t *bytes)
+{
+	char *what = print_string("--%s %s", name, text);
+	int status = verb_size(verb, what, text, bytes);
+
+	free(what);
+	return status;
 }

@@ -28,10 +28,13 @@ int verb_misuse(const struct verb *verb, const char *why, ...)
 int verb_bad_option(const struct verb *verb, int c, char **argv);
 
 /*
- * Reads the size that option @name was given, in bytes.
+ * Reads the size @text in bytes; @what is what stands on the command line.
  * Returns 0, or STATUS_USAGE when it has been reported as wrong; a size of 0
- * or one that is no multiple of 512 is wrong.
+ * or one that is no multiple of 512 is wrong.  The second is for what option
+ * @name was given.
  */
+int verb_size(const struct verb *verb, const char *what, const char *text,
+	      uint64_t *bytes);
 int verb_size_option(const struct verb *verb, const char *name,
 		     const char *text, uint64_t *bytes);
 

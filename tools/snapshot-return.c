@@ -211,6 +211,11 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 		error = check_open(clone, force, &active);
 	if (!error)
 		error = read_super(clone, &head);
+	if (!error && !layer && !head.layers && head.origin_kind == LC_ORIGIN_NONE) {
+		report_error(clone->name, "it stands on no template that it could become again");
+		report_hint("'lclone rollback' goes back to a snapshot; 'blkdiscard' makes all of it zeros");
+		error = -EINVAL;
+	}
 	if (!error && layer)
 		error = read_super(layer, &below);
 	if (!error)
@@ -244,5 +249,51 @@ int snapshot_remove(struct catalog *catalog, struct clone *layer)
 	if (owner)
 		clone_table_down(catalog, &gone);
 	clone_release(&gone);
+	return error;
+}
+
+static bool is_unused(const struct catalog *catalog, const struct clone *layer)
+{
+	char *names = *layer->name ? NULL : catalog_dependents(catalog, layer, NULL);
+	bool unused = !*layer->name && !names;
+
+	free(names);
+	return unused;
+}
+
+static struct clone *find_unused(const struct catalog *catalog,
+				 const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (is_of(&catalog->layers[i], clone) &&
+		    is_unused(catalog, &catalog->layers[i]))
+			return &catalog->layers[i];
+	return NULL;
+}
+
+int snapshot_drop_unused(struct catalog *catalog, struct clone *clone)
+{
+	struct clone *layer;
+	int error = 0;
+
+	while (!error && (layer = find_unused(catalog, clone)))
+		error = snapshot_remove(catalog, layer);
+	return error;
+}
+
+int snapshot_drop_chain(struct catalog *catalog, const u8 *content_uuid)
+{
+	u8 content[LC_UUID_BYTES];
+	struct clone *layer;
+	int error = 0;
+
+	memcpy(content, content_uuid, LC_UUID_BYTES);
+	while (!error && (layer = catalog_layer(catalog, content)) &&
+	       is_unused(catalog, layer)) {
+		memcpy(content, layer->parent_uuid, LC_UUID_BYTES);
+		error = snapshot_remove(catalog, layer);
+	}
 	return error;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
+#include "change.h"
 #include "clone.h"
 #include "clone-store.h"
 #include "clone-table.h"
@@ -325,7 +326,9 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 int snapshot_settle(struct catalog *catalog, struct origins *origins,
 		    struct clone *clone)
 {
-	int error = settle_snapshot(catalog, origins, clone);
+	int error = change_settle(catalog, origins, clone);
 
+	if (!error)
+		error = settle_snapshot(catalog, origins, clone);
 	return error ? error : snapshot_finish_return(catalog, origins, clone);
 }

@@ -47,6 +47,13 @@ int snapshot_finish_return(struct catalog *catalog, struct origins *origins,
 /* Removes a snapshot on which nothing stands; else names what does. */
 int snapshot_remove(struct catalog *catalog, struct clone *layer);
 
+/*
+ * Removes layers that have no name and on which nothing stands: those of @clone;
+ * or from the one with this content down, whose ever they are.
+ */
+int snapshot_drop_unused(struct catalog *catalog, struct clone *clone);
+int snapshot_drop_chain(struct catalog *catalog, const u8 *content_uuid);
+
 /* The nearest snapshot of @clone itself that it stands on, or NULL. */
 struct clone *snapshot_newest(const struct catalog *catalog,
 			      const struct clone *clone);

@@ -245,10 +245,49 @@ static char *names_of_clones(const struct catalog *catalog,
 	return names;
 }
 
+/* Clones that have gone their own way may have left snapshots that need it. */
+static int check_layers(const struct catalog *catalog,
+			const struct template *template)
+{
+	const struct clone *owner;
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++) {
+		const struct clone *layer = &catalog->layers[i];
+
+		if (!is_of(layer, template))
+			continue;
+		owner = catalog_clone_by_uuid(catalog, layer->uuid);
+		report_error(template->name, "snapshot %s of %s needs it", layer->name,
+			     owner ? owner->name : "a clone that is gone");
+		if (owner && *layer->name)
+			report_hint("remove that first ('lclone remove %s@%s')",
+				    owner->name, layer->name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* What a change that was cut short has left of which, only its end tells. */
+static int check_changing(const struct catalog *catalog)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->clone_count; i++) {
+		if (!catalog->clones[i].changing)
+			continue;
+		report_error(catalog->clones[i].name, "a change of its table was cut short, so its template is not certain");
+		report_hint("'lclone activate %s' ends it", catalog->clones[i].name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 int template_remove(struct catalog *catalog, struct template *template)
 {
 	size_t count = template_clones(catalog, template);
 	char *names;
+	int error;
 
 	if (count) {
 		names = names_of_clones(catalog, template, count);
@@ -258,6 +297,11 @@ int template_remove(struct catalog *catalog, struct template *template)
 		free(names);
 		return -EBUSY;
 	}
+	error = check_layers(catalog, template);
+	if (!error)
+		error = check_changing(catalog);
+	if (error)
+		return error;
 	origin_down(template->path);
 	if (access(template->path, F_OK))
 		report_warning(template->name, "its origin %s is gone already",

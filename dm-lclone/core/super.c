@@ -174,7 +174,9 @@ static const char *super_check(const struct lc_super *super)
 		return "names an impossible clone size";
 	if (super->overlap_sectors > super->clone_sectors)
 		return "names an overlap beyond the clone";
-	if (super->root_level != lc_root_level(lc_blocks_of(super->clone_sectors)))
+	/* A clone that was cut may have kept a higher tree. */
+	if (super->root_level < lc_root_level(lc_blocks_of(super->clone_sectors)) ||
+	    super->root_level > LC_MAX_HEIGHT)
 		return "names a tree height that does not fit the clone";
 	if (!lc_ref_valid(&super->root, layout))
 		return "names an impossible root";

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Snapshots and the ways back, by the tool. LCLONE_STEP=N: the tool is killed at each Nth of its system
-# calls (default 19 and 11).
+# calls (default 2, 3 and 1).
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh

@@ -88,7 +88,7 @@ test_impossible_superblock() {
 		144 00000000 names an impossible layout
 		148 00000000 names an impossible layout
 		152 ffffffff counts more pages than it has blocks
-		156 05000000 names a tree height that does not fit
+		156 00000000 names a tree height that does not fit
 		156 ff000000 names a tree height that does not fit
 		180 01000000 names an impossible root
 		180 00010000 names an impossible root

@@ -92,7 +92,8 @@ static void bad_state(struct lc_super *s) { s->state = 0; }
 static void bad_state_high(struct lc_super *s) { s->state = 4; }
 static void bad_size(struct lc_super *s) { s->clone_sectors = 0; }
 static void bad_overlap(struct lc_super *s) { s->overlap_sectors = s->clone_sectors + 1; }
-static void bad_level(struct lc_super *s) { s->root_level++; }
+static void bad_level_low(struct lc_super *s) { s->root_level--; }
+static void bad_level_high(struct lc_super *s) { s->root_level = LC_MAX_HEIGHT + 1; }
 static void bad_root(struct lc_super *s) { s->root.address = 3; }
 static void bad_root_state(struct lc_super *s) { s->root.state = 9; }
 static void bad_mark_low(struct lc_super *s) { s->high_water = s->layout.data_start - 1; }
@@ -127,7 +128,7 @@ static void p6_every_field_has_bounds(struct kunit *test)
 {
 	static void (*const bad[])(struct lc_super *super) = {
 		bad_layout, bad_state, bad_state_high, bad_size, bad_overlap,
-		bad_level, bad_root, bad_root_state, bad_mark_low,
+		bad_level_low, bad_level_high, bad_root, bad_root_state, bad_mark_low,
 		bad_mark_high, bad_pages, bad_replay, bad_origin,
 		bad_origin_size, bad_host, bad_name, bad_origin_name,
 		bad_path, bad_uuid, bad_reserve, bad_huge,

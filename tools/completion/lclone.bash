@@ -26,6 +26,10 @@ _lclone_options() {
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	commit) echo '--help --template --to --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
+	resize) echo '--help --force --json' ;;
+	flatten | rethin) echo '--help --rate --json' ;;
+	rebase) echo '--help --template --update --force --rate --json' ;;
+	extend) echo '--help --size --json' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
 		echo '--help --origin --layer --command --error-if-no-space' \
@@ -54,7 +58,8 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | \
+	resize | extend | flatten | rebase | rethin | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -64,7 +69,8 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset consolidate commit map diff export import format table info check repair dump
+		snapshot rollback reset consolidate commit resize extend flatten rebase rethin
+		map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()

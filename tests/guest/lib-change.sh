@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# In the guest: what tests of changes of a clone under its user share. A test file sources it.
+
+# sum_of NAME MEGABYTES: of the beginning of a clone.
+sum_of() {
+	dd if="/dev/mapper/$1" bs=1M count="$2" iflag=direct status=none | sha256sum | cut -d' ' -f1
+}
+
+# zeros_at NAME MEGABYTE COUNT
+zeros_at() {
+	dd if="/dev/mapper/$1" bs=1M skip="$2" count="$3" iflag=direct status=none |
+		cmp -n $(($3 * 1048576)) - /dev/zero || fail "$1 is not zero from MiB $2 on"
+}
+
+# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
+killed_at() {
+	local rc=0
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
+	[ "$rc" -ne 0 ] || return 1
+	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
+}
+
+# in_order NAME: it can be used, after whatever happened.
+in_order() {
+	lclone activate "$1"
+	assert_eq "$(dmsetup info -c --noheadings -o suspended "$1")" Active state
+	assert_eq "$(status_of "$1" .mode)" rw mode
+}

@@ -1,0 +1,217 @@
+# shellcheck shell=bash
+# Clones that get independent of their template while they are in use; and rethin, the other way.
+# LCLONE_STEP=N: the tool is killed at each Nth of its system calls (default 4).
+TEST_TIMEOUT=400
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+# shellcheck source=tests/guest/lib-change.sh
+. /repo/tests/guest/lib-change.sh
+
+# flat NAME: nothing lies below it any more.
+flat() {
+	assert_eq "$(status_of "$1" .clone_type)" independent type
+	assert_eq "$(status_of "$1" .shared_bytes)" 0 shared
+	assert_eq "$(dmsetup table "$1" | cut -d' ' -f4,6)" "- 0" "origin and layers of the table"
+}
+
+test_flatten_and_remove_the_template() {
+	local sum
+	tool_up
+	# A hole of 4 MiB takes no space.
+	chmod u+w "$IMAGE"
+	lclone template remove gold
+	fallocate --punch-hole --offset 4M --length 4M "$IMAGE"
+	lclone template add gold "$IMAGE"
+	lclone create vm --template gold --dir "$DIR" --size 24M
+	write_at /dev/mapper/vm 1
+	blkdiscard -o 2M -l 1M /dev/mapper/vm
+	write_at /dev/mapper/vm 20
+	sum=$(sum_of vm 24)
+	expect_fail lclone template remove gold
+	lclone flatten vm --json | jq -e '.copied_bytes == 10485760 and .zero_bytes == 4194304 and .pause_us > 0'
+	flat vm
+	assert_eq "$(sum_of vm 24)" "$sum" content
+	lclone flatten vm | grep 'is independent already'
+	expect_fail lclone reset vm
+	expect_said "stands on no template"
+	lclone template remove gold
+	rm -f "$IMAGE"
+	lclone deactivate vm
+	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
+	rm "$LCLONE_STATE_DIR/catalog.json"
+	lclone scan "$DIR" >/dev/null
+	lclone activate vm
+	flat vm
+	assert_eq "$(sum_of vm 24)" "$sum" "content, activated again"
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 3
+	lclone rollback vm one
+	assert_eq "$(sum_of vm 24)" "$sum" "content of a snapshot"
+	expect_fail lclone flatten nobody
+}
+
+test_flatten_through_layers() {
+	local sum one other
+	tool_up 400M
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum_of vm 16)
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	lclone create other --from vm
+	write_at /dev/mapper/vm 3
+	write_at /dev/mapper/other 4
+	sum=$(sum_of vm 16) other=$(sum_of other 16)
+	lclone deactivate vm
+	# Inactive: activated for it.
+	lclone flatten vm
+	expect_fail dmsetup info vm
+	lclone activate vm
+	flat vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	assert_eq "$(sum_of other 16)" "$other" "content of the other clone"
+	expect_fail lclone template remove gold
+	lclone flatten other
+	flat other
+	assert_eq "$(sum_of other 16)" "$other" "content of the other clone"
+	# The layer without a name has gone; the snapshot stays, with what it needs.
+	assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" 3 stores
+	expect_fail lclone template remove gold
+	expect_said "snapshot one of vm needs it"
+	lclone rollback vm one
+	assert_eq "$(sum_of vm 16)" "$one" "content of the snapshot"
+	expect_fail lclone template remove gold
+	expect_said "clone is made of it: vm"
+	lclone remove vm
+	lclone template remove gold
+	assert_eq "$(sum_of other 16)" "$other" "content of the other clone"
+}
+
+test_filesystem_in_use_is_flattened() {
+	local mnt fio
+	tool_state
+	tool_dir 600M
+	IMAGE=$DIR/fs.img
+	truncate -s 64M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount -o loop "$IMAGE" "$mnt"
+	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
+	umount "$mnt"
+	lclone template add fs "$IMAGE"
+	lclone create vm --template fs --dir "$DIR"
+	mount -o discard /dev/mapper/vm "$mnt"
+	fio --name=load --directory="$mnt" --size=12M --io_size=24M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	fio=$!
+	lclone flatten vm --rate 8M
+	flat vm
+	wait "$fio" || fail "$(</run/fio.out)"
+	lclone template remove fs
+	echo 3 >/proc/sys/vm/drop_caches
+	mount -o ro,loop "$IMAGE" /mnt
+	on_exit umount /mnt
+	cmp "$mnt/old" /mnt/old
+	umount "$mnt"
+	e2fsck -fn /dev/mapper/vm
+}
+
+# Stopped, full, suspended: it goes on where it was.
+test_flatten_is_stopped_and_goes_on() {
+	local sum pid left
+	tool_up
+	lclone create vm --template gold --dir "$DIR" --store-size 12M
+	write_at /dev/mapper/vm 15
+	sum=$(sum_of vm 16)
+	lclone flatten vm --rate 512K 2>/run/said &
+	pid=$!
+	copied() { [ "$(status_of vm .shared_bytes)" -lt 14000000 ]; }
+	wait_until copied
+	kill -INT "$pid"
+	! wait "$pid" || fail "it was stopped, and says that it is done"
+	grep -q "stopped; what is done stays done" /run/said
+	left=$(status_of vm .shared_bytes)
+	[ "$left" -gt 0 ] || fail "it went on to the end"
+	assert_eq "$(status_of vm .clone_type)" linked type
+	assert_eq "$(sum_of vm 16)" "$sum" "content of a half"
+	expect_fail lclone flatten vm
+	expect_said "its store is full"
+	assert_eq "$(sum_of vm 16)" "$sum" "content of a full one"
+	lclone extend vm --size 40M
+	lclone flatten vm --json | jq -e --argjson left "$left" '.copied_bytes < $left'
+	flat vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+}
+
+# A snapshot in the middle of the pass: the new store gets everything as well.
+test_snapshot_during_a_flatten() {
+	local sum pid
+	tool_up 400M
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 15
+	sum=$(sum_of vm 16)
+	lclone flatten vm --rate 4M &
+	pid=$!
+	copied() { [ "$(status_of vm .shared_bytes)" -lt 12000000 ]; }
+	wait_until copied
+	lclone snapshot vm one
+	wait "$pid"
+	flat vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	lclone rollback vm one
+	assert_eq "$(sum_of vm 16)" "$sum" "content of the snapshot"
+}
+
+test_tool_killed_in_a_flatten() {
+	local n sum types=
+	tool_up 600M
+	lclone create base --template gold --dir "$DIR"
+	write_at /dev/mapper/base 1
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-4})); do
+		lclone create vm --from base
+		write_at /dev/mapper/vm 2
+		sum=$(sum_of vm 16)
+		killed_at "$n" flatten vm || break
+		in_order vm
+		assert_eq "$(sum_of vm 16)" "$sum" "content, killed at $n"
+		types+=" $(status_of vm .clone_type)"
+		lclone flatten vm
+		flat vm
+		assert_eq "$(sum_of vm 16)" "$sum" "content, flattened at last"
+		lclone remove vm
+	done
+	note "$n steps:$(printf '%s\n' $types | sort | uniq -c | tr '\n' ' ')"
+	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
+}
+
+test_rethin_frees_what_lies_below() {
+	local sum pid
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	dd if="$IMAGE" of=/dev/mapper/vm bs=1M count=8 oflag=direct conv=notrunc,fsync status=none
+	write_at /dev/mapper/vm 2
+	write_at /dev/mapper/vm 12
+	sum=$(sum_of vm 16)
+	assert_eq "$(status_of vm .data_bytes)" 9437184 "data before"
+	lclone rethin vm --json | jq -e '.freed_bytes == 7340032'
+	assert_eq "$(status_of vm .data_bytes)" 2097152 "data after"
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	# One long verb at a time: what the one copies the other would free.
+	lclone flatten vm --rate 1M &
+	pid=$!
+	copied() { [ "$(status_of vm .data_bytes)" -gt 2097152 ]; }
+	wait_until copied
+	expect_fail lclone rethin vm
+	expect_said "another lclone works on it"
+	kill "$pid"
+	wait "$pid" || true
+	# Inactive, and what was copied for nothing goes again.
+	lclone deactivate vm
+	lclone rethin vm | grep freed
+	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
+	lclone activate vm
+	assert_eq "$(status_of vm .data_bytes)" 2097152 "data at last"
+	assert_eq "$(sum_of vm 16)" "$sum" "content, activated again"
+}

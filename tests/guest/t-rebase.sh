@@ -1,0 +1,215 @@
+# shellcheck shell=bash
+# Clones that move to another template while they are in use. LCLONE_STEP=N: the tool is killed at
+# each Nth of its system calls (default 4).
+TEST_TIMEOUT=400
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+# shellcheck source=tests/guest/lib-change.sh
+. /repo/tests/guest/lib-change.sh
+
+# second_template SIZE: "gold2", which differs from gold in blocks 10, 300 to 309 and 2048, and behind
+# the end of the shorter one; sets IMAGE2.
+second_template() {
+	IMAGE2=$DIR/gold2.img
+	cp "$IMAGE" "$IMAGE2"
+	chmod u+w "$IMAGE2"
+	truncate -s "$1" "$IMAGE2"
+	differ_at 10 1
+	differ_at 300 10
+	differ_at 2048 1
+	lclone template add gold2 "$IMAGE2"
+}
+differ_at() {
+	dd if=/dev/urandom of="$IMAGE2" bs=4K seek="$1" count="$2" conv=notrunc status=none
+}
+
+# on_gold2 NAME: it stands on gold2 alone.
+on_gold2() {
+	local number
+	assert_eq "$(status_of "$1" .origin.template)" gold2 template
+	number=$(losetup -n -O MAJ:MIN -j "$IMAGE2" | tr -d ' ')
+	assert_eq "$(dmsetup table "$1" | cut -d' ' -f4,6)" "$number 0" "origin and layers of the table"
+}
+
+test_rebase_keeps_what_is_shown() {
+	local name sum
+	tool_up
+	second_template 16M
+	for name in a b; do
+		lclone create "$name" --template gold --dir "$DIR"
+		write_at "/dev/mapper/$name" 8
+	done
+	blkdiscard -o 1228800 -l 4096 /dev/mapper/a
+	sum=$(sum_of a 16)
+	# Of the 12 blocks the clone has changed one, and discarded one.
+	lclone rebase a --template gold2 --json |
+		jq -e '.compared and .differ_bytes == 49152 and .copied_bytes == 40960 and .pause_us > 0'
+	on_gold2 a
+	assert_eq "$(sum_of a 16)" "$sum" content
+	write_at /dev/mapper/a 3
+	sum=$(sum_of a 16)
+	lclone deactivate a b
+	lclone check --quiet "$DIR/a.lclone" || fail "the check found damage"
+	lclone activate a
+	assert_eq "$(sum_of a 16)" "$sum" "content, activated again"
+	lclone rebase a --template gold2 | grep 'stands on gold2 already'
+	# Inactive, and with what was found out for the other.
+	lclone activate b
+	sum=$(sum_of b 16)
+	lclone deactivate b
+	lclone rebase b --template gold2 --json | jq -e '.compared == false and .differ_bytes == 49152'
+	expect_fail dmsetup info b
+	lclone activate b
+	on_gold2 b
+	assert_eq "$(sum_of b 16)" "$sum" "content of the other"
+	lclone template remove gold
+	expect_fail lclone template remove gold2
+	expect_fail lclone rebase b --template gold
+	expect_fail lclone rebase nobody --template gold2
+}
+
+test_rebase_to_shorter_and_longer_templates() {
+	local sum
+	tool_up
+	second_template 14M
+	lclone create vm --template gold --dir "$DIR" --size 20M
+	write_at /dev/mapper/vm 15
+	sum=$(sum_of vm 20)
+	lclone rebase vm --template gold2
+	on_gold2 vm
+	assert_eq "$(sum_of vm 20)" "$sum" "content over a shorter one"
+	cp "$IMAGE2" "$DIR/gold3.img"
+	dd if=/dev/urandom of="$DIR/gold3.img" bs=1M seek=14 count=10 conv=notrunc status=none
+	lclone template add gold3 "$DIR/gold3.img"
+	lclone rebase vm --template gold3
+	assert_eq "$(sum_of vm 20)" "$sum" "content over a longer one"
+	lclone resize vm 24M
+	assert_eq "$(sum_of vm 20)" "$sum" "content of a larger one"
+	zeros_at vm 20 4
+}
+
+test_rebase_through_layers() {
+	local sum one
+	tool_up 400M
+	second_template 16M
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum_of vm 16)
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	lclone snapshot vm two
+	write_at /dev/mapper/vm 3
+	blkdiscard -o 2M -l 64K /dev/mapper/vm
+	sum=$(sum_of vm 16)
+	lclone rebase vm --template gold2
+	on_gold2 vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	expect_fail lclone template remove gold
+	lclone rollback vm one
+	assert_eq "$(sum_of vm 16)" "$one" "content of the snapshot"
+	assert_eq "$(status_of vm .origin.template)" gold "template of the snapshot"
+	lclone remove vm
+	lclone template remove gold
+}
+
+test_update_takes_the_rest_from_the_new_one() {
+	local model
+	tool_up
+	second_template 16M
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	dd if=/dev/mapper/vm of="$DIR/drift" bs=1M skip=1 count=1 iflag=direct status=none
+	lclone snapshot vm one
+	blkdiscard -o 8M -l 64K /dev/mapper/vm
+	expect_fail lclone rebase vm --template gold2 --update
+	expect_said "filesystems do not merge"
+	exec {held}</dev/mapper/vm
+	expect_fail lclone rebase vm --template gold2 --update --force
+	expect_said "it is open"
+	exec {held}<&-
+	lclone rebase vm --template gold2 --update --force
+	on_gold2 vm
+	model=$DIR/model
+	cp "$IMAGE2" "$model"
+	chmod u+w "$model"
+	dd if="$DIR/drift" of="$model" bs=1M seek=1 conv=notrunc status=none
+	dd if=/dev/zero of="$model" bs=64K seek=128 count=1 conv=notrunc status=none
+	cmp "$model" /dev/mapper/vm
+}
+
+test_filesystem_in_use_is_rebased() {
+	local mnt fio
+	tool_state
+	tool_dir 600M
+	IMAGE=$DIR/fs.img
+	truncate -s 64M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount -o loop "$IMAGE" "$mnt"
+	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
+	sum=$(sha256sum <"$mnt/old")
+	umount "$mnt"
+	lclone template add fs "$IMAGE"
+	# The next version of the template: files that have changed and moved.
+	cp "$IMAGE" "$DIR/fs2.img"
+	chmod u+w "$DIR/fs2.img"
+	mount -o loop "$DIR/fs2.img" "$mnt"
+	rm "$mnt/old"
+	dd if=/dev/urandom of="$mnt/new" bs=1M count=12 status=none
+	umount "$mnt"
+	lclone template add fs2 "$DIR/fs2.img"
+	lclone create vm --template fs --dir "$DIR"
+	mount /dev/mapper/vm "$mnt"
+	fio --name=load --directory="$mnt" --size=8M --io_size=16M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	fio=$!
+	lclone rebase vm --template fs2 --rate 8M
+	assert_eq "$(status_of vm .origin.template)" fs2 template
+	wait "$fio" || fail "$(</run/fio.out)"
+	lclone template remove fs
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	assert_eq "$(sha256sum <"$mnt/old")" "$sum" "a file of the old template"
+	umount "$mnt"
+	e2fsck -fn /dev/mapper/vm
+}
+
+test_full_store_ends_it() {
+	local sum
+	tool_up
+	dd if=/dev/urandom of="$DIR/other.img" bs=16M count=1 iflag=fullblock status=none
+	lclone template add other "$DIR/other.img"
+	lclone create vm --template gold --dir "$DIR" --store-size 12M
+	sum=$(sum_of vm 16)
+	expect_fail lclone rebase vm --template other
+	expect_said "its store is full"
+	assert_eq "$(status_of vm .origin.template)" gold template
+	assert_eq "$(sum_of vm 16)" "$sum" "content of a full one"
+	lclone extend vm --size 40M
+	lclone rebase vm --template other
+	assert_eq "$(status_of vm .origin.template)" other template
+	assert_eq "$(sum_of vm 16)" "$sum" content
+}
+
+test_tool_killed_in_a_rebase() {
+	local n sum templates=
+	tool_up 600M
+	second_template 16M
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-4})); do
+		lclone create vm --template gold --dir "$DIR"
+		write_at /dev/mapper/vm 2
+		sum=$(sum_of vm 16)
+		killed_at "$n" rebase vm --template gold2 || break
+		in_order vm
+		assert_eq "$(sum_of vm 16)" "$sum" "content, killed at $n"
+		templates+=" $(status_of vm .origin.template)"
+		lclone rebase vm --template gold2
+		on_gold2 vm
+		assert_eq "$(sum_of vm 16)" "$sum" "content, rebased at last"
+		lclone remove vm
+	done
+	note "$n steps:$(printf '%s\n' $templates | sort | uniq -c | tr '\n' ' ')"
+	[ "$n" -gt 20 ] || fail "it has no more than $n steps"
+}
