@@ -98,7 +98,6 @@ test_life_of_a_clone() {
 	echo later >"$MNT/later"
 	lclone create twin --from vm@first --dir "$DIR"
 	mkdir -p /run/tour/twin
-	mkdir /run/tour/twin
 	mount /dev/mapper/twin /run/tour/twin
 	on_exit umount_if /run/tour/twin
 	[ ! -e /run/tour/twin/later ] || fail "the twin has what was written after the snapshot"
