@@ -22,6 +22,7 @@ static const struct verb *const verbs[] = {
 	&verb_reset,
 	&verb_consolidate,
 	&verb_commit,
+	&verb_adopt,
 	&verb_map,
 	&verb_diff,
 	&verb_export,

@@ -46,6 +46,7 @@ extern const struct verb verb_rollback;
 extern const struct verb verb_reset;
 extern const struct verb verb_consolidate;
 extern const struct verb verb_commit;
+extern const struct verb verb_adopt;
 extern const struct verb verb_map;
 extern const struct verb verb_diff;
 extern const struct verb verb_export;

@@ -24,6 +24,7 @@ _lclone_options() {
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
+	adopt) echo '--help --undo --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	commit) echo '--help --template --to --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
@@ -54,7 +55,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | map | diff | export)
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | adopt | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -64,7 +65,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset consolidate commit map diff export import format table info check repair dump
+		snapshot rollback reset consolidate commit adopt map diff export import format table info check repair dump
 		restore scan'
 
 	COMPREPLY=()
