@@ -11,7 +11,8 @@
  *			"vg"|null, "lv"|null, "template"|null,
  *			"template_uuid"|null, "error_if_no_space",
  *			"content_uuid"|null, "parent_uuid"|null,
- *			and perhaps "changing": true } ],
+ *			and perhaps "changing": true, "adopted", "returning": true,
+ *			"returned": true } ],
  *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
  *		      the snapshot, or "" ] }
  */
@@ -26,6 +27,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 #include "catalog-internal.h"
+#include "dm-plain.h"
 #include "output.h"
 
 #define VERSION		1
@@ -177,6 +179,11 @@ static void read_clone(struct parser *parser, struct json_object *object,
 	struct clone clone;
 
 	get_clone(parser, object, &clone);
+	clone.adopted = get_optional(parser, object, "adopted");
+	clone.returning = json_object_object_get_ex(object, "returning", NULL);
+	clone.returned = json_object_object_get_ex(object, "returned", NULL);
+	if (clone.adopted)
+		dm_alias_set(clone.uuid, clone.adopted);
 	catalog_add_clone(catalog, &clone);
 	if (!name_valid(clone.name))
 		parser->bad = true;
@@ -285,6 +292,12 @@ static struct json_object *write_clone(const struct clone *c)
 		json_add_bool(object, "changing", true);
 	json_add_uuid(object, "content_uuid", c->content_uuid);
 	json_add_uuid(object, "parent_uuid", c->parent_uuid);
+	if (c->adopted)
+		json_add_string(object, "adopted", c->adopted);
+	if (c->returning)
+		json_add_bool(object, "returning", true);
+	if (c->returned)
+		json_add_bool(object, "returned", true);
 	if (c->replaced)
 		json_add_bool(object, "replaced", true);
 	return object;

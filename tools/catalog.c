@@ -230,6 +230,7 @@ static void free_clone(struct clone *clone)
 	free(clone->vg);
 	free(clone->lv);
 	free(clone->template_name);
+	free(clone->adopted);
 }
 
 void catalog_drop_template(struct catalog *catalog, struct template *template)

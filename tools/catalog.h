@@ -51,6 +51,9 @@ struct clone {
 	char *template_name;		/* as it was called; or NULL */
 	u8 template_uuid[LC_UUID_BYTES];	/* zero: no template */
 	bool error_if_no_space;
+	char *adopted;			/* the device-mapper name that it keeps; NULL: it is not adopted */
+	bool returning;			/* its origin is being made what it is */
+	bool returned;			/* it is; only the clone is left to be removed */
 	bool replaced;			/* a layer whose place another has taken: to be removed */
 	bool changing;			/* its table is being changed, or that was cut short */
 };

@@ -24,6 +24,7 @@ void clone_copy(const struct clone *clone, struct clone *copy)
 	copy->vg = copy_text(clone->vg);
 	copy->lv = copy_text(clone->lv);
 	copy->template_name = copy_text(clone->template_name);
+	copy->adopted = copy_text(clone->adopted);
 }
 
 void clone_release(struct clone *clone)
@@ -33,6 +34,7 @@ void clone_release(struct clone *clone)
 	free(clone->vg);
 	free(clone->lv);
 	free(clone->template_name);
+	free(clone->adopted);
 	memset(clone, 0, sizeof(*clone));
 }
 
@@ -205,6 +207,7 @@ static int begin_child(const struct catalog *catalog, const struct clone *clone,
 	*child = *clone;
 	child->name = copy_text(clone->name);
 	child->template_name = copy_text(clone->template_name);
+	child->adopted = copy_text(clone->adopted);
 	child->store_path = NULL;
 	error = clone_child_place(catalog, clone, place, tag, child);
 	free(tag);

@@ -45,7 +45,7 @@ static int need_origin(const struct catalog *catalog, const struct clone *clone,
 	if (error)
 		return error;
 	if (origin->bytes == super->origin_sectors * 512 &&
-	    !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES)) {
+	    (clone->returning || !memcmp(origin->quick, super->fingerprint, LC_FINGERPRINT_BYTES))) {
 		if (catalog_template_of(catalog, clone))
 			error = origin_guard(path);
 		if (!error)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include "adopt.h"
 #include "clone.h"
 #include "clone-child.h"
 #include "clone-store.h"
@@ -106,6 +107,13 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 	bool made;
 	int error = dm_need_target();
 
+	if (!error && clone->adopted) {
+		error = adopt_activate(catalog, clone, origins);
+		if (!error)
+			consolidate_settle(catalog, origins);
+		return error;
+	}
+
 	if (!error)
 		error = snapshot_settle(catalog, origins, clone);
 	/* This clone can be activated though another cannot follow. */
@@ -146,8 +154,11 @@ static int detach(const struct catalog *catalog, const struct clone *clone)
 int clone_deactivate(const struct catalog *catalog, const struct clone *clone)
 {
 	struct dm_clone active;
-	int error = dm_clone_find(clone->uuid, &active);
+	int error;
 
+	if (clone->adopted)
+		return adopt_deactivate(catalog, clone);
+	error = dm_clone_find(clone->uuid, &active);
 	if (error)
 		return error;
 	if (active.active)
@@ -273,8 +284,16 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags)
 {
 	struct clone *layer;
-	int error = check_dependents(catalog, clone);
+	int error;
 
+	if (clone->adopted) {
+		report_error(clone->name, "it was adopted, and %s lacks what it has changed since",
+			     clone->adopted);
+		report_hint("'lclone adopt --undo %s' puts that back and removes the clone",
+			    clone->name);
+		return -EBUSY;
+	}
+	error = check_dependents(catalog, clone);
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
 	if (!error) {

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Device-mapper as this tool needs it; no other file includes libdevmapper.h. */
+/* Device-mapper as this tool needs it: clones. */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <libdevmapper.h>
 #include "command.h"
-#include "dm.h"
+#include "dm-internal.h"
 #include "format.h"
 #include "kernel-log.h"
 
 #define TARGET		"lclone"
 #define MODULE		"dm-lclone"
-
-/* What udev's rules are to leave alone: the content is a guest's. */
-#define UDEV_FLAGS	(DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
-			 DM_UDEV_DISABLE_DISK_RULES_FLAG | \
-			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 
 /* How long a device that is to go may be held by somebody who just looks. */
 #define BUSY_TRIES	20
@@ -60,7 +54,7 @@ static void start_library(void)
 }
 
 /* A task for a device called @name, or with @uuid, or for none. */
-static struct dm_task *task_new(int type, const char *name, const char *uuid)
+struct dm_task *dm_task_for(int type, const char *name, const char *uuid)
 {
 	struct dm_task *task;
 
@@ -78,7 +72,7 @@ static struct dm_task *task_new(int type, const char *name, const char *uuid)
 }
 
 /* Returns 0 or a negative errno; reports nothing. */
-static int task_run(struct dm_task *task)
+int dm_task_do(struct dm_task *task)
 {
 	int error;
 
@@ -103,7 +97,7 @@ static int no_device_mapper(void)
 }
 
 /* A kernel that has not loaded device-mapper has no devices of it either. */
-static bool device_mapper_loaded(void)
+bool dm_loaded(void)
 {
 	return !access("/sys/class/misc/device-mapper", F_OK);
 }
@@ -126,19 +120,24 @@ void dm_batch_end(void)
 	batching = false;
 }
 
-/* The same for a task that ends with an event, which it waits for. */
-static int task_run_udev(struct dm_task *task)
+int dm_task_do_udev(struct dm_task *task, uint16_t flags)
 {
 	uint32_t own_cookie = 0;
 	int error;
 
 	if (!dm_task_set_cookie(task, batching ? &batch_cookie : &own_cookie,
-				UDEV_FLAGS))
+				flags))
 		return -EIO;
-	error = task_run(task);
+	error = dm_task_do(task);
 	if (!batching)
 		dm_udev_wait(own_cookie);
 	return error;
+}
+
+/* The same for a device whose content is a guest's. */
+static int task_run_udev(struct dm_task *task)
+{
+	return dm_task_do_udev(task, UDEV_FLAGS);
 }
 
 char *dm_clone_uuid(const uint8_t *clone_uuid, char text[DM_UUID_TEXT_BYTES])
@@ -167,18 +166,20 @@ int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone)
 	char uuid[DM_UUID_TEXT_BYTES];
 	struct dm_task *task;
 	struct dm_info info;
+	const char *alias;
 	int error = 0;
 
 	memset(clone, 0, sizeof(*clone));
-	if (!device_mapper_loaded())
+	if (!dm_loaded())
 		return 0;
-	task = task_new(DM_DEVICE_STATUS, NULL,
-			dm_clone_uuid(clone_uuid, uuid));
+	alias = dm_alias_of(clone_uuid);
+	task = dm_task_for(DM_DEVICE_STATUS, alias, alias ? NULL :
+			   dm_clone_uuid(clone_uuid, uuid));
 	if (!task)
 		return no_device_mapper();
 	/* A status must not wait for a flush of the target's. */
 	dm_task_no_flush(task);
-	error = task_run(task);
+	error = dm_task_do(task);
 	if (error == -ENXIO || error == -ENODEV || error == -ENOENT) {
 		error = 0;
 	} else if (error) {
@@ -210,12 +211,12 @@ bool dm_name_taken(const char *name)
 	struct dm_info info;
 	bool taken = false;
 
-	if (!device_mapper_loaded())
+	if (!dm_loaded())
 		return false;
-	task = task_new(DM_DEVICE_INFO, name, NULL);
+	task = dm_task_for(DM_DEVICE_INFO, name, NULL);
 	if (!task)
 		return false;
-	if (!task_run(task) && dm_task_get_info(task, &info))
+	if (!dm_task_do(task) && dm_task_get_info(task, &info))
 		taken = info.exists;
 	dm_task_destroy(task);
 	return taken;
@@ -239,12 +240,12 @@ static bool target_known(struct dm_task *task)
 /* 1: the kernel knows the target; 0: it does not; or a negative errno. */
 static int ask_for_target(void)
 {
-	struct dm_task *task = task_new(DM_DEVICE_LIST_VERSIONS, NULL, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_LIST_VERSIONS, NULL, NULL);
 	int error;
 
 	if (!task)
 		return -ENOMEM;
-	error = task_run(task);
+	error = dm_task_do(task);
 	if (!error)
 		error = target_known(task);
 	dm_task_destroy(task);
@@ -260,12 +261,12 @@ int dm_need_target(void)
 
 	if (known)
 		return 0;
-	answer = device_mapper_loaded() ? ask_for_target() : 0;
+	answer = dm_loaded() ? ask_for_target() : 0;
 	if (!answer) {
 		if (!command_run(command, 0, &result) && result.status)
 			report_error(MODULE, "%s", result.errors);
 		command_done(&result);
-		answer = device_mapper_loaded() ? ask_for_target() : 0;
+		answer = dm_loaded() ? ask_for_target() : 0;
 	}
 	if (answer < 0)
 		return no_device_mapper();
@@ -304,7 +305,7 @@ int dm_clone_create(const char *name, const uint8_t *clone_uuid,
 	struct dm_task *task;
 	int error;
 
-	task = task_new(DM_DEVICE_CREATE, name,
+	task = dm_task_for(DM_DEVICE_CREATE, name,
 			dm_clone_uuid(clone_uuid, uuid));
 	if (!task || !dm_task_add_target(task, 0, sectors, TARGET, params))
 		error = -ENOMEM;
@@ -321,7 +322,7 @@ int dm_clone_create(const char *name, const uint8_t *clone_uuid,
 
 static int remove_once(const char *name, bool deferred)
 {
-	struct dm_task *task = task_new(DM_DEVICE_REMOVE, name, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_REMOVE, name, NULL);
 	int error;
 
 	if (!task)
@@ -354,13 +355,13 @@ int dm_clone_remove(const char *name)
 /* Puts the error target into the inactive slot. */
 static int load_error_table(const char *name, uint64_t sectors)
 {
-	struct dm_task *task = task_new(DM_DEVICE_RELOAD, name, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_RELOAD, name, NULL);
 	int error;
 
 	if (!task || !dm_task_add_target(task, 0, sectors, "error", ""))
 		error = -ENOMEM;
 	else
-		error = task_run(task);
+		error = dm_task_do(task);
 	if (task)
 		dm_task_destroy(task);
 	return error;
@@ -369,7 +370,7 @@ static int load_error_table(const char *name, uint64_t sectors)
 /* Makes it the live one, without waiting for I/O that may never end. */
 static int swap_table(const char *name)
 {
-	struct dm_task *task = task_new(DM_DEVICE_RESUME, name, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_RESUME, name, NULL);
 	int error;
 
 	if (!task)
@@ -396,14 +397,14 @@ int dm_clone_force_out(const char *name, uint64_t sectors)
 
 int dm_clone_load(const char *name, uint64_t sectors, const char *params)
 {
-	struct dm_task *task = task_new(DM_DEVICE_RELOAD, name, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_RELOAD, name, NULL);
 	int log = kernel_log_open();
 	int error;
 
 	if (!task || !dm_task_add_target(task, 0, sectors, TARGET, params))
 		error = -ENOMEM;
 	else
-		error = task_run(task);
+		error = dm_task_do(task);
 	if (error)
 		report_refusal(name, error, log);
 	else
@@ -448,14 +449,17 @@ int dm_clone_tell(const char *name, const char *message)
 /* Runs a task of @type that has nothing but a name. */
 static int run_plain(int type, const char *name, bool no_flush, bool udev)
 {
-	struct dm_task *task = task_new(type, name, NULL);
+	struct dm_task *task = dm_task_for(type, name, NULL);
 	int error;
 
 	if (!task)
 		return -ENOMEM;
 	if (no_flush)
 		dm_task_no_flush(task);
-	error = udev ? task_run_udev(task) : task_run(task);
+	if (udev)
+		error = dm_task_do_udev(task, dm_is_alias(name) ? 0 : UDEV_FLAGS);
+	else
+		error = dm_task_do(task);
 	dm_task_destroy(task);
 	return error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Device-mapper as this tool needs it; dm.c alone includes libdevmapper.h.
+ * Device-mapper as this tool needs it; dm.c and dm-plain.c alone include
+ * libdevmapper.h.
  *
  * Functions that return int return 0 or a negative errno, and have reported
  * what went wrong unless it says otherwise.

@@ -40,6 +40,13 @@ static int check_device(const struct clone *clone, const struct dm_clone *dm)
 	return 0;
 }
 
+/* One that was adopted may be there as it was before, which is not up. */
+static bool is_up(const struct clone *clone, const struct dm_clone *dm)
+{
+	return dm->active && !(clone->adopted && dm->target &&
+			       strcmp(dm->target, "lclone"));
+}
+
 int handover_need_active(struct catalog *catalog, struct origins *origins,
 			 struct clone *clone, bool *activated)
 {
@@ -49,7 +56,7 @@ int handover_need_active(struct catalog *catalog, struct origins *origins,
 	*activated = false;
 	if (error)
 		return error;
-	if (dm.active) {
+	if (is_up(clone, &dm)) {
 		error = check_device(clone, &dm);
 	} else {
 		error = clone_activate(catalog, clone, origins, false);
@@ -208,7 +215,7 @@ int handover_reset(const struct clone *clone)
 
 	if (error)
 		return error;
-	if (dm.active && dm.inactive_table)
+	if (is_up(clone, &dm) && dm.inactive_table)
 		dm_clone_clear(dm.name);
 	if (dm.active && dm.suspended)
 		error = dm_clone_resume(dm.name);
@@ -223,7 +230,7 @@ int handover_left(const struct clone *clone, enum handover_left *left)
 
 	if (error)
 		return error;
-	*left = !dm.active ? HANDOVER_INACTIVE :
+	*left = !is_up(clone, &dm) ? HANDOVER_INACTIVE :
 		dm.suspended && dm.inactive_table ? HANDOVER_SUSPENDED :
 						    HANDOVER_RUNNING;
 	dm_clone_done(&dm);

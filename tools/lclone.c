@@ -27,6 +27,7 @@ static const struct verb *const verbs[] = {
 	&verb_flatten,
 	&verb_rebase,
 	&verb_rethin,
+	&verb_adopt,
 	&verb_map,
 	&verb_diff,
 	&verb_export,

@@ -155,12 +155,12 @@ static int write_piece(void *ctx, const struct seen *seen)
 		return copy_run(writer, seen, store->fd, store->path,
 				seen->store_sector * 512);
 	case SEEN_BELOW:
-		if (writer->origin < 0)
-			break;
-		if (writer->reflinked) {
+		if (writer->reflinked || writer->image->in_place) {
 			writer->image->shared_bytes += seen->sectors * 512;
 			return 0;
 		}
+		if (writer->origin < 0)
+			break;
 		return copy_run(writer, seen, writer->origin,
 				writer->image->origin_path, seen->sector * 512);
 	default:
@@ -215,18 +215,21 @@ static int open_device(struct writer *writer)
 			    (unsigned long long)writer->bytes);
 		return -ENOSPC;
 	}
-	return put_zeros(writer, writer->bytes, bytes - writer->bytes);
+	return writer->image->in_place ? 0 :
+	       put_zeros(writer, writer->bytes, bytes - writer->bytes);
 }
 
 static int write_all(struct writer *writer)
 {
 	struct levels *levels = writer->image->levels;
-	int error = levels_load(levels, levels->count);
+	unsigned int count = writer->image->count ? writer->image->count :
+						    levels->count;
+	int error = levels_load(levels, count);
 
 	writer->data = must_alloc(CHUNK_BYTES);
 	throttle_begin(&writer->throttle, writer->image->rate_bytes);
 	if (!error)
-		error = levels_see(levels, levels->count, write_piece, writer);
+		error = levels_see(levels, count, write_piece, writer);
 	free(writer->data);
 	if (!error && fsync(writer->fd))
 		error = report_write(writer, -errno);

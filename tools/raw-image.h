@@ -6,10 +6,12 @@
 #include "levels.h"
 
 struct raw_image {
-	struct levels *levels;		/* all of them; their maps get loaded */
+	struct levels *levels;		/* their maps get loaded */
+	unsigned int count;		/* of levels that are looked at; 0: all */
 	const char *origin_path;	/* what is below the last; NULL: nothing */
 	const char *path;		/* a block device, or a file that is made */
 	bool is_device;
+	bool in_place;			/* a device that holds what is below the levels already */
 	u64 rate_bytes;			/* in a second; 0: no limit */
 	/* What it did. */
 	u64 written_bytes;		/* of data */

@@ -96,6 +96,8 @@ static void enter(struct catalog *catalog, struct member *member, const char *na
 
 	free(layer.name);
 	layer.name = must_strdup(name);
+	free(layer.adopted);
+	layer.adopted = NULL;
 	/* The super has it of any store, the catalog perhaps not yet. */
 	memcpy(layer.content_uuid, member->super.content_uuid, LC_UUID_BYTES);
 	memcpy(layer.parent_uuid, member->super.parent_uuid, LC_UUID_BYTES);
@@ -113,6 +115,8 @@ static void leave(struct catalog *catalog, struct clone *clone)
 	clone_copy(layer, &back);
 	free(back.name);
 	back.name = must_strdup(clone->name);
+	back.adopted = clone->adopted ? must_strdup(clone->adopted) : NULL;
+	back.returning = clone->returning;
 	clone_release(clone);
 	*clone = back;
 	catalog_drop_layer(catalog, layer);

@@ -51,6 +51,7 @@ extern const struct verb verb_extend;
 extern const struct verb verb_flatten;
 extern const struct verb verb_rebase;
 extern const struct verb verb_rethin;
+extern const struct verb verb_adopt;
 extern const struct verb verb_map;
 extern const struct verb verb_diff;
 extern const struct verb verb_export;

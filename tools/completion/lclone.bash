@@ -24,6 +24,7 @@ _lclone_options() {
 	remove) echo '--help --wipe --force' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
+	adopt) echo '--help --undo --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	commit) echo '--help --template --to --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	resize) echo '--help --force --json' ;;
@@ -58,7 +59,7 @@ _lclone_words() {
 			_lclone_templates
 		fi
 		;;
-	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | \
+	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | adopt | \
 	resize | extend | flatten | rebase | rethin | map | diff | export)
 		_lclone_clones
 		;;
@@ -69,7 +70,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset consolidate commit resize extend flatten rebase rethin
+		snapshot rollback reset consolidate commit adopt resize extend flatten rebase rethin
 		map diff export import format table info check repair dump
 		restore scan'
 

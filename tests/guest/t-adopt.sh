@@ -1,0 +1,264 @@
+# shellcheck shell=bash
+# Devices in use that become clones, and the way back. LCLONE_STEP=N: the tool is killed at each Nth of
+# its system calls (default 17).
+TEST_TIMEOUT=500
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+
+sum() {
+	sha256_of "/dev/mapper/$1"
+}
+
+# What DEV holds below whatever table it has.
+raw() {
+	dd if="$LOWER" bs=1M skip=1 count=16 iflag=direct status=none | sha256sum | cut -d' ' -f1
+}
+
+targets() {
+	dmsetup table "$1" | cut -d' ' -f3 | sort -u | tr '\n' ' '
+}
+
+# disk_up: a linear device "disk" of 16 MiB with random content; sets LOWER.
+disk_up() {
+	tool_state
+	tool_dir 400M
+	LOWER=$(make_loop 18M)
+	on_exit remove_all
+	dd if=/dev/urandom of="$LOWER" bs=1M count=18 oflag=direct status=none
+	make_linear disk "$LOWER" 2048 32768
+	on_exit undo_all
+}
+
+# Adopted clones cannot just be removed, and others may stand on them.
+undo_all() {
+	local name
+	[ -e "$LCLONE_STATE_DIR/catalog.json" ] || return 0
+	for name in $(jq -r '.clones[] | select(.adopted | not).name' "$LCLONE_STATE_DIR/catalog.json"); do
+		lclone remove --force "$name" || true
+	done
+	for name in $(jq -r '.clones[] | select(.adopted).name' "$LCLONE_STATE_DIR/catalog.json"); do
+		lclone adopt --undo "$name" --drop-snapshots || true
+	done
+}
+
+test_adopt_and_undo() {
+	local before now
+	disk_up
+	before=$(sum disk)
+	lclone adopt /dev/mapper/disk vm --dir "$DIR" | grep -E "I/O was held for [0-9.]+ ms"
+	assert_eq "$(targets disk)" "lclone " "targets of the device"
+	assert_eq "$(sum disk)" "$before" "content after it"
+	write_at /dev/mapper/disk 3
+	blkdiscard --offset 5M --length 1M /dev/mapper/disk
+	now=$(sum disk)
+	assert_eq "$(raw)" "$before" "P3: the origin"
+	# Its present can be cloned, and it goes on.
+	lclone create two --from vm
+	assert_eq "$(sum two)" "$now" "content of a clone"
+	write_at /dev/mapper/disk 4
+	write_at /dev/mapper/two 6
+	assert_eq "$(raw)" "$before" "P3: the origin"
+	expect_fail lclone remove vm
+	expect_said "it was adopted"
+	expect_fail lclone adopt --undo vm
+	expect_said "two stands on it"
+	lclone remove two
+	lclone snapshot vm one
+	write_at /dev/mapper/disk 8
+	expect_fail lclone adopt --undo vm
+	expect_said "its snapshot one would be lost"
+	now=$(sum disk)
+	lclone adopt --undo vm --drop-snapshots
+	assert_eq "$(targets disk)" "linear " "targets after the way back"
+	assert_eq "$(sum disk)" "$now" "content after the way back"
+	assert_eq "$(raw)" "$now" "content below"
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+	assert_eq "$(dmsetup ls | grep -c '^vm')" 0 "devices left"
+	# And once more.
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	lclone adopt --undo vm
+	assert_eq "$(raw)" "$now" "content below"
+}
+
+# A filesystem in use through all of it.
+test_adopt_a_filesystem_in_use() {
+	local mnt fio
+	tool_state
+	tool_dir 900M
+	LOWER=$(make_loop 130M)
+	on_exit remove_all
+	make_linear disk "$LOWER" 2048
+	on_exit undo_all
+	mkfs.ext4 -q /dev/mapper/disk
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount /dev/mapper/disk "$mnt"
+	on_exit umount "$mnt"
+	fio --name=load --directory="$mnt" --size=16M --io_size=60M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	fio=$!
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	lclone create copy --from vm
+	lclone snapshot vm one
+	[ -d "/proc/$fio" ] || note "the load had ended before the way back"
+	lclone deactivate copy
+	e2fsck_copy
+	lclone remove copy
+	lclone adopt --undo vm --drop-snapshots --json | jq -e '.rounds > 0 and .copied_bytes > 0'
+	wait "$fio" || fail "$(</run/fio.out)"
+	umount "$mnt"
+	e2fsck -fn /dev/mapper/disk
+	mount /dev/mapper/disk "$mnt"
+}
+
+# The clone of a filesystem in use is like one after a loss of power.
+e2fsck_copy() {
+	lclone activate copy
+	e2fsck -fp /dev/mapper/copy || [ $? -eq 1 ] || fail "the clone is damaged"
+}
+
+# reboot_like: all devices go, and come back as they were before lclone knew them.
+reboot_like() {
+	lclone deactivate --all
+	dmsetup create disk --table "0 32768 linear $LOWER 2048"
+}
+
+test_adopted_after_a_boot() {
+	local now before
+	disk_up
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	before=$(raw)
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	reboot_like
+	assert_eq "$(status_of vm .mode)" lost "mode before it is activated"
+	exec {held}</dev/mapper/disk
+	expect_fail lclone activate vm
+	expect_said "is in use as it was before it was adopted"
+	exec {held}<&-
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" "content"
+	lclone snapshot vm one
+	write_at /dev/mapper/disk 4
+	now=$(sum disk)
+	reboot_like
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" "content"
+	assert_eq "$(raw)" "$before" "P3: the origin"
+	# Somebody has written to it in between.
+	reboot_like
+	dd if=/dev/urandom of=/dev/mapper/disk bs=1M count=16 oflag=direct status=none
+	expect_fail lclone activate vm
+	expect_said "content differs"
+	assert_eq "$(targets disk)" "linear " "targets after the refusal"
+}
+
+test_adopt_a_logical_volume() {
+	local dev now
+	tool_state
+	tool_dir 200M
+	dev=$(make_loop 64M)
+	vgcreate -q --yes lcvg "$dev" >/dev/null
+	on_exit vgremove -q --force --yes lcvg
+	on_exit remove_all
+	on_exit undo_all
+	lvcreate -q --yes --name disk --size 16M lcvg >/dev/null
+	dd if=/dev/urandom of=/dev/lcvg/disk bs=1M count=16 oflag=direct status=none
+	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	write_at /dev/lcvg/disk 2
+	now=$(sum lcvg-disk)
+	lclone deactivate vm
+	# lvm2 does not bring it up by itself any more.
+	vgchange -q -ay lcvg
+	[ ! -e /dev/lcvg/disk ] || fail "the volume was activated without its store"
+	lclone activate vm
+	assert_eq "$(sum lcvg-disk)" "$now" "content"
+	lclone adopt --undo vm
+	lvchange -an lcvg/disk
+	vgchange -q -ay lcvg
+	assert_eq "$(sum lcvg-disk)" "$now" "content after the way back"
+}
+
+test_adopt_refuses() {
+	local table
+	disk_up
+	expect_fail lclone adopt "$LOWER" vm --dir "$DIR"
+	expect_said "is no device of device-mapper"
+	expect_fail lclone adopt /dev/mapper/disk 'a b' --dir "$DIR"
+	make_dm zero "0 32768 zero" >/dev/null
+	expect_fail lclone adopt /dev/mapper/zero vm --dir "$DIR"
+	expect_said "the target zero"
+	expect_fail lclone adopt /dev/mapper/disk vm --dir "$DIR" --store-size 1M
+	table=$(dmsetup table disk)
+	assert_eq "$(dmsetup ls | grep -c '^vm')" 0 "devices left"
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+	assert_eq "$(dmsetup table disk)" "$table" "table"
+	expect_fail lclone adopt --undo vm
+	expect_said "there is no such clone"
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	expect_fail lclone adopt /dev/mapper/disk other --dir "$DIR"
+	expect_said "the target lclone"
+	expect_fail lclone adopt /dev/mapper/zero vm --dir "$DIR"
+	expect_said "there is a clone of this name"
+}
+
+# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
+killed_at() {
+	local rc=0
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
+	[ "$rc" -ne 0 ] || return 1
+	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
+}
+
+test_tool_killed_in_an_adoption() {
+	local n before
+	disk_up
+	before=$(sum disk)
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-17})); do
+		killed_at "$n" adopt /dev/mapper/disk vm --dir "$DIR" || break
+		lclone activate vm || true
+		assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active state
+		assert_eq "$(sum disk)" "$before" "content, killed at $n"
+		[ "$(targets disk)" = "linear " ] || note "killed at $n: it is adopted"
+		lclone list --json | jq -e '.clones == []' || lclone adopt --undo vm
+		assert_eq "$(targets disk)" "linear " "targets, killed at $n"
+	done
+	echo "$n steps"
+	[ "$n" -gt 30 ] || fail "it has no more than $n steps"
+	assert_eq "$(targets disk)" "lclone " "targets at last"
+	assert_eq "$(sum disk)" "$before" "content at last"
+}
+
+# Up to the last step the clone is whole, also when all devices go; behind it the old device is.
+test_tool_killed_on_the_way_back() {
+	local n now
+	disk_up
+	for ((n = 1; n < 900; n += ${LCLONE_STEP:-17})); do
+		if ! lclone list --json | jq -e '.clones | length == 1' >/dev/null; then
+			lclone adopt /dev/mapper/disk vm --dir "$DIR" >/dev/null
+			write_at /dev/mapper/disk 3
+		fi
+		write_at /dev/mapper/disk 4
+		now=$(sum disk)
+		killed_at "$n" adopt --undo vm || break
+		# The tool dies, or the machine with it.
+		if ((n % 2)) && [ "$(targets disk)" = "lclone " ]; then
+			dmsetup clear disk
+			dmsetup resume disk
+			dmsetup remove --retry vm-return 2>/dev/null || true
+			reboot_like
+		fi
+		lclone activate vm || {
+			note "killed at $n: it is put back"
+			lclone adopt --undo vm
+		}
+		assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active state
+		assert_eq "$(sum disk)" "$now" "content, killed at $n"
+	done
+	note "$n steps"
+	[ "$n" -gt 60 ] || fail "it has no more than $n steps"
+	assert_eq "$(targets disk)" "linear " "targets at last"
+	assert_eq "$(sum disk)" "$now" "content at last"
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}

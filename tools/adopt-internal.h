@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What adopting, activating what was adopted, and the way back share. */
+#ifndef LCLONE_ADOPT_INTERNAL_H
+#define LCLONE_ADOPT_INTERNAL_H
+
+#include "adopt.h"
+#include "dm-plain.h"
+
+/* Path of the device that stands for the origin; to be freed. */
+char *adopt_origin_path(const struct clone *clone);
+
+/* What is wrong with a device for a table of ours; reported. */
+int adopt_check(const struct dm_plain *plain);
+
+/* The device for the origin; removing one that is not there is no error. */
+int adopt_make_origin(const struct clone *clone, const char *table);
+int adopt_remove_origin(const struct clone *clone);
+
+/*
+ * Gives the device, which is @plain now, the table of the target.  With @fresh the
+ * store learns the fingerprint of its origin, else it is compared.  When it fails
+ * the device is what it was.
+ */
+int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
+		    const struct dm_plain *plain, struct origins *origins,
+		    bool fresh, u64 *pause_ns);
+
+#endif

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device in use becomes a clone.
+ *
+ *  1. a private, read-only device NAME-origin gets a copy of its table
+ *  2. a store is made over that, and the catalog has the clone
+ *  3. the device is suspended; the fingerprint of what it is at that moment goes
+ *     into the store; the table of the target is loaded; it is resumed
+ *
+ * Only with step 3 is the store brought up, which its epoch tells for ever: while
+ * that is 0 there is nothing in it, and the device is what it always was.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include "adopt-internal.h"
+#include "clone-store.h"
+#include "clone-table.h"
+#include "command.h"
+#include "dm.h"
+#include "format-store.h"
+#include "output.h"
+
+/* Targets that hold no state, so that two devices may have one table. */
+static const char *const plain_targets[] = { "linear", "striped", NULL };
+
+char *adopt_origin_name(const char *name)
+{
+	return print_string("%s-origin", name);
+}
+
+char *adopt_origin_path(const struct clone *clone)
+{
+	return print_string("/dev/mapper/%s-origin", clone->name);
+}
+
+int adopt_lvm_skip(const char *path, bool skip)
+{
+	const char *const is_volume[] = { "lvs", "--noheadings", path, NULL };
+	const char *const change[] = {
+		"lvchange", "--quiet", "--setactivationskip", skip ? "y" : "n",
+		path, NULL,
+	};
+	struct command_result result;
+	bool volume = !command_run(is_volume, 0, &result) && !result.status;
+
+	command_done(&result);
+	return volume ? command_must(change, 0, path) : 0;
+}
+
+/* What is wrong with the device for a table of ours. */
+int adopt_check(const struct dm_plain *plain)
+{
+	char *other;
+
+	if (!dm_plain_targets(plain, plain_targets, &other)) {
+		report_error(plain->name, "its table has the target %s", other);
+		report_hint("only devices of the targets linear and striped can be adopted");
+		free(other);
+		return -EINVAL;
+	}
+	if (plain->suspended || plain->inactive_table || plain->read_only) {
+		report_error(plain->name, plain->read_only ? "it is read-only" :
+			     "it is suspended, or a table waits to be resumed");
+		report_hint("'dmsetup info %s' shows it", plain->name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int find_device(const char *path, struct dm_plain *plain)
+{
+	char *name = dm_plain_name(path);
+	int error = -ENODEV;
+
+	if (name)
+		error = dm_plain_get(name, plain);
+	if (error) {
+		report_error(path, "is no device of device-mapper");
+		report_hint("logical volumes are, and what is in /dev/mapper");
+	} else {
+		error = adopt_check(plain);
+	}
+	free(name);
+	return error;
+}
+
+int adopt_make_origin(const struct clone *clone, const char *table)
+{
+	char *name = adopt_origin_name(clone->name), *uuid;
+	char text[UUID_TEXT_BYTES];
+	int error;
+
+	uuid = print_string("LCLONE-origin-%s", print_uuid(clone->uuid, text));
+	error = dm_plain_create(name, uuid, table, true);
+	free(uuid);
+	free(name);
+	return error;
+}
+
+int adopt_remove_origin(const struct clone *clone)
+{
+	char *name = adopt_origin_name(clone->name);
+	int error = dm_name_taken(name) ? dm_clone_remove(name) : 0;
+
+	free(name);
+	return error;
+}
+
+/* Under the pause ------------------------------------------------------- */
+
+static u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
+}
+
+/* What was read of it while it was written is of no use. */
+static int forget_cached(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 || ioctl(fd, BLKFLSBUF) ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		report_errno(path, error, "cannot be read");
+	return error;
+}
+
+/* The store learns what its origin is at this moment. */
+static int note_fingerprint(const struct clone *clone, const char *device,
+			    struct origins *origins)
+{
+	char *path = adopt_origin_path(clone);
+	struct store_file store;
+	struct origin *origin;
+	struct lc_super super;
+	int error = forget_cached(path);
+
+	if (!error)
+		error = origins_look(origins, path, &origin);
+	if (!error)
+		error = clone_store_open(clone, device, STORE_WRITE | STORE_EXCLUSIVE,
+					 &store);
+	free(path);
+	if (error)
+		return error;
+	super = *store_super(&store);
+	super.generation++;
+	memcpy(super.fingerprint, origin->quick, LC_FINGERPRINT_BYTES);
+	error = store_write_supers(&store, &super);
+	store_close(&store);
+	return error;
+}
+
+static int load(const struct catalog *catalog, const struct clone *clone,
+		const char *device, struct origins *origins)
+{
+	struct clone_table table;
+	int error = clone_table(catalog, clone, device, origins, false, &table);
+
+	if (!error)
+		error = dm_clone_load(clone->adopted, table.sectors, table.params);
+	free(table.params);
+	return error;
+}
+
+/* A resume that failed may have left it without any table. */
+static int put_back(const struct clone *clone, const struct dm_plain *plain)
+{
+	dm_clone_clear(clone->adopted);
+	if (dm_plain_load(clone->adopted, plain->table))
+		return -EUCLEAN;
+	return dm_clone_resume(clone->adopted);
+}
+
+int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
+		    const struct dm_plain *plain, struct origins *origins,
+		    bool fresh, u64 *pause_ns)
+{
+	char *device;
+	bool made;
+	u64 begin;
+	int error = clone_store_attach(clone, &device, &made);
+
+	if (error)
+		return error;
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	/* So that the resume does not wait for udev while we count. */
+	dm_batch_begin();
+	begin = now_ns();
+	error = dm_clone_suspend(clone->adopted, false);
+	if (!error) {
+		if (fresh)
+			error = note_fingerprint(clone, device, origins);
+		if (!error)
+			error = load(catalog, clone, device, origins);
+		if (!error)
+			error = dm_clone_resume(clone->adopted);
+		if (error)
+			put_back(clone, plain);
+	}
+	*pause_ns = now_ns() - begin;
+	dm_batch_end();
+	munlockall();
+	free(device);
+	return error;
+}
+
+/* Adopting --------------------------------------------------------------- */
+
+static int compose(const struct adopt_request *request,
+		   const struct dm_plain *plain, struct clone *clone)
+{
+	const struct store_place *place = &request->place;
+	char *directory;
+	int error;
+
+	clone->kind = place->kind;
+	clone->name = must_strdup(request->name);
+	clone->adopted = must_strdup(plain->name);
+	uuid_generate(clone->uuid);
+	switch (place->kind) {
+	case STORE_KIND_DIR:
+		directory = realpath(place->place, NULL);
+		if (!directory) {
+			error = -errno;
+			report_errno(place->place, error, "no directory to put a store in");
+			return error;
+		}
+		clone->store_path = print_string("%s/%s.lclone", directory,
+						 request->name);
+		free(directory);
+		return 0;
+	case STORE_KIND_VG:
+		clone->vg = must_strdup(place->place);
+		clone->lv = must_strdup(request->name);
+		clone->store_path = print_string("/dev/%s/%s", clone->vg, clone->lv);
+		return 0;
+	default:
+		clone->store_path = origin_stable_path(place->place);
+		return 0;
+	}
+}
+
+/* The origin's device of an adoption that was cut short before the catalog knew it. */
+static int remove_left_origin(const struct catalog *catalog, const char *name)
+{
+	char *origin = adopt_origin_name(name);
+	struct dm_plain plain;
+	int error = 0;
+
+	if (!catalog_clone(catalog, name) && !dm_plain_get(origin, &plain)) {
+		if (!strncmp(plain.uuid, "LCLONE-origin-", 14) && !plain.open_count)
+			error = dm_clone_remove(origin);
+		dm_plain_done(&plain);
+	}
+	free(origin);
+	return error;
+}
+
+/* And its store: none yet, or one that was never active. */
+static int remove_left_store(const struct catalog *catalog, const struct clone *clone)
+{
+	char *path = adopt_origin_path(clone);
+	struct store_file store;
+	const char *why;
+	bool left = false;
+	int error;
+
+	if (clone->kind != STORE_KIND_DEVICE && clone_store_exists(clone) &&
+	    !clone_store_known(catalog, clone->store_path) &&
+	    !store_open(clone->store_path, STORE_READ | STORE_QUIET, &store)) {
+		error = store_load_quietly(&store, &why);
+		left = error ? error == -EMEDIUMTYPE :
+		       !store_super(&store)->epoch &&
+		       !strcmp(store_super(&store)->origin_path, path);
+		store_close(&store);
+	}
+	free(path);
+	if (!left)
+		return 0;
+	clone_store_detach(clone);
+	return clone_store_unmake(clone);
+}
+
+static int check_new(const struct catalog *catalog,
+		     const struct adopt_request *request)
+{
+	char *origin = adopt_origin_name(request->name);
+	int error = name_check(request->name);
+
+	if (!error)
+		error = remove_left_origin(catalog, request->name);
+	if (!error && (catalog_clone(catalog, request->name) ||
+		       dm_name_taken(origin))) {
+		report_error(request->name, catalog_clone(catalog, request->name) ?
+			     "there is a clone of this name" :
+			     "there is a device for the origin of a clone of this name");
+		report_hint("choose another name");
+		error = -EEXIST;
+	}
+	if (!error)
+		error = clone_device_check(catalog, request->device);
+	if (!error && request->place.kind == STORE_KIND_DEVICE)
+		error = clone_device_check(catalog, request->place.place);
+	free(origin);
+	return error;
+}
+
+/* The fingerprint of what is still written means nothing: that comes later. */
+static int format(const struct adopt_request *request, struct clone *clone)
+{
+	static const u8 unknown[LC_FINGERPRINT_BYTES];
+	char *path = adopt_origin_path(clone);
+	struct format_request format_request = {
+		.store_path = clone->store_path, .origin_path = path,
+		.clone_name = clone->name, .fingerprint = unknown,
+		.clone_uuid = clone->uuid,
+		.force = request->place.force || clone->kind != STORE_KIND_DEVICE,
+	};
+	struct format_result result;
+	int error = format_store(&format_request, &result);
+
+	free(path);
+	if (error)
+		return error;
+	memcpy(clone->store_uuid, result.store_uuid, LC_UUID_BYTES);
+	memcpy(clone->content_uuid, result.content_uuid, LC_UUID_BYTES);
+	return 0;
+}
+
+static int enter(struct catalog *catalog, const struct adopt_request *request,
+		 const struct dm_plain *plain, struct clone *clone, u64 *pause_ns)
+{
+	struct origins origins = { 0 };
+	struct clone *entered;
+	int error;
+
+	dm_alias_set(clone->uuid, clone->adopted);
+	entered = catalog_add_clone(catalog, clone);
+	error = catalog_save(catalog);
+	if (!error)
+		error = adopt_lvm_skip(request->device, true);
+	if (!error) {
+		error = adopt_take_over(catalog, entered, plain, &origins,
+					true, pause_ns);
+		if (error)
+			adopt_lvm_skip(request->device, false);
+	}
+	catalog_forget_clone(catalog, entered);
+	if (error)
+		catalog_save(catalog);
+	origins_done(&origins);
+	return error;
+}
+
+static int make(struct catalog *catalog, const struct adopt_request *request,
+		const struct dm_plain *plain, struct clone *clone, u64 *pause_ns)
+{
+	u64 bytes = request->place.store_bytes ? request->place.store_bytes :
+		    store_bytes_for(plain->sectors * 512);
+	int error = adopt_make_origin(clone, plain->table);
+
+	if (error)
+		return error;
+	error = clone_store_make(clone, bytes - bytes % LC_BLOCK_SIZE);
+	if (!error) {
+		error = format(request, clone);
+		if (!error)
+			error = enter(catalog, request, plain, clone, pause_ns);
+		if (error)
+			clone_store_detach(clone);
+		if (error && (clone->kind != STORE_KIND_DEVICE ||
+			      !lc_uuid_is_null(clone->store_uuid)))
+			clone_store_unmake(clone);
+	}
+	if (error)
+		adopt_remove_origin(clone);
+	return error;
+}
+
+int adopt(const struct adopt_request *request, u64 *pause_ns)
+{
+	struct dm_plain plain = { 0 };
+	struct clone clone = { 0 };
+	struct catalog catalog;
+	int error = dm_need_target();
+
+	if (!error)
+		error = catalog_open(&catalog, CATALOG_CHANGE);
+	if (error)
+		return error;
+	error = check_new(&catalog, request);
+	if (!error)
+		error = find_device(request->device, &plain);
+	if (!error)
+		error = compose(request, &plain, &clone);
+	if (!error)
+		error = remove_left_store(&catalog, &clone);
+	if (!error)
+		error = make(&catalog, request, &plain, &clone, pause_ns);
+	clone_release(&clone);
+	dm_plain_done(&plain);
+	catalog_close(&catalog);
+	return error;
+}
