@@ -416,7 +416,7 @@ int dm_clone_load(const char *name, uint64_t sectors, const char *params)
 
 int dm_clone_message(const char *name, const char *message, char **answer)
 {
-	struct dm_task *task = task_new(DM_DEVICE_TARGET_MSG, name, NULL);
+	struct dm_task *task = dm_task_for(DM_DEVICE_TARGET_MSG, name, NULL);
 	const char *said;
 	int error;
 
@@ -424,7 +424,7 @@ int dm_clone_message(const char *name, const char *message, char **answer)
 	    !dm_task_set_message(task, message))
 		error = -ENOMEM;
 	else
-		error = task_run(task);
+		error = dm_task_do(task);
 	if (!error && answer) {
 		said = dm_task_get_message_response(task);
 		*answer = said ? must_strdup(said) : NULL;
