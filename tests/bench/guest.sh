@@ -13,6 +13,8 @@ RESULTS=/run/bench JOB_NUMBER=0
 . "$BENCH/lib-targets.sh"
 # shellcheck source=tests/bench/lib-jobs.sh
 . "$BENCH/lib-jobs.sh"
+# shellcheck source=tests/bench/lib-pause.sh
+. "$BENCH/lib-pause.sh"
 
 failed_at() {
 	echo "bench: line $1 of ${2##*/}: $3"
@@ -31,10 +33,15 @@ trap undo EXIT
 
 kinds=("${@:-${KINDS[@]}}")
 mkdir "$RESULTS"
+: >"$RESULTS/pauses.json"
 make_devices
 for kind in "${kinds[@]}"; do
-	run_jobs "$kind"
+	if [ "$kind" = pause ]; then
+		measure_pauses
+	else
+		run_jobs "$kind"
+	fi
 done
-noted | jq -s --arg kernel "$(uname -r)" -f "$BENCH/results.jq" >"$RESULTS/all.json"
+noted | jq -s --arg kernel "$(uname -r)" --slurpfile pauses "$RESULTS/pauses.json" -f "$BENCH/results.jq" >"$RESULTS/all.json"
 jq -r -L "$BENCH" -f "$BENCH/table.jq" "$RESULTS/all.json"
 jq . "$RESULTS/all.json" | sed 's/^/json: /'

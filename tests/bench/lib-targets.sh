@@ -6,7 +6,7 @@
 # up_KIND prints the path of a device without any drift; down_KIND takes it away.
 
 ORIGIN_SIZE=256M STORE_SIZE=320M POOL_META_SIZE=8M
-KINDS=(linear lclone layers1 layers32 snapshots1 snapshots32 snapshot4 snapshot64 thin qcow2)
+KINDS=(linear lclone pause layers1 layers32 snapshots1 snapshots32 snapshot4 snapshot64 thin qcow2)
 LAYER_SIZE=40M DRIFT_IOS=6400
 
 # All pages of all devices are there before anything is measured: a null_blk takes memory for a page

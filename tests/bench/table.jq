@@ -49,6 +49,9 @@ row("4K random read after the writes, QD 16"; "read-mixed"; ratio),
 (["", ((["linear"] + $kinds)[] | title)] | line(22; 21)),
 (reduce .results[].job as $job ([]; if index($job) then . else . + [$job] end) | .[] | . as $job |
 	[$job, ((["linear"] + $kinds)[] | [of(.; $job) | all_counts][0] // "-")] | line(22; 21)),
+(.pauses // empty |
+	"", "I/O held, us: dm-linear reloaded \(.linear_us), snapshot \(.snapshot_us), after drift " +
+	"\(.after_drift_us), above 32 layers \(.above_32_layers_us)"),
 (.stacked_snapshots_ratio // empty |
 	"", "4K random read through 32 stacked dm-snapshots, ratio to one: \(fixed(3))"),
 "",
