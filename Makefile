@@ -78,10 +78,10 @@ check-kernels:
 	@tests/kernels
 
 check-guest:
-	@$(if $(filter all,$(KERNEL)),tests/check $(GUEST_SUITES),tests/guest/run)
+	@$(if $(filter all,$(KERNEL)),tests/check $(GUEST_SUITES),tests/guest/parts)
 
 check-guest-bookworm check-guest-trixie check-guest-sid: check-guest-%:
-	@tests/guest/run --kernel $*
+	@tests/guest/parts --kernel $*
 
 DEBUG_SUITES := debug-bites debug-unit debug-guest debug-stress debug-hostile kcsan kcsan-stress
 GUEST_TESTS = $(patsubst %,tests/guest/t-%.sh,$(1))

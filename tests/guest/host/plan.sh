@@ -49,10 +49,10 @@ plan_file() {
 }
 
 plan() {
-	local file
+	local n
 	[ ${#FILES[@]} -gt 0 ] || FILES=("$GUEST"/t-*.sh "$GUEST"/powercut-*.sh)
-	for file in "${FILES[@]}"; do
-		[ ! -e "$file" ] || plan_file "$file"
+	for ((n = ${PART%/*} - 1; n < ${#FILES[@]}; n += ${PART#*/})); do
+		[ ! -e "${FILES[n]}" ] || plan_file "${FILES[n]}"
 	done
 	[ ${#NAMES[@]} -gt 0 ] || [ -n "$SCRIPT" ] || die "no test is called like $ONLY"
 }
