@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Devices in use that become clones, and the way back. LCLONE_STEP=N: the tool is killed at each Nth of
-# its system calls (default 2 and 3).
+# its system calls (default 4 and 7).
 TEST_TIMEOUT=500
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -220,7 +220,7 @@ test_tool_killed_in_an_adoption() {
 	local n before
 	disk_up
 	before=$(sum disk)
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-2})); do
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-4})); do
 		killed_at "$n" adopt /dev/mapper/disk vm --dir "$DIR" || break
 		lclone activate vm || true
 		assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active state
@@ -239,7 +239,7 @@ test_tool_killed_in_an_adoption() {
 test_tool_killed_on_the_way_back() {
 	local n now
 	disk_up
-	for ((n = 1; n < 900; n += ${LCLONE_STEP:-3})); do
+	for ((n = 1; n < 900; n += ${LCLONE_STEP:-7})); do
 		if ! lclone list --json | jq -e '.clones | length == 1' >/dev/null; then
 			lclone adopt /dev/mapper/disk vm --dir "$DIR" >/dev/null
 			write_at /dev/mapper/disk 3

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Clones that move to another template while they are in use. LCLONE_STEP=N: the tool is killed at
-# each Nth of its system calls (default 2).
+# each Nth of its system calls (default 3).
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -197,7 +197,7 @@ test_tool_killed_in_a_rebase() {
 	local n sum templates=
 	tool_up 600M
 	second_template 16M
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-2})); do
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-3})); do
 		lclone create vm --template gold --dir "$DIR"
 		write_at /dev/mapper/vm 2
 		sum=$(sum_of vm 16)
