@@ -166,7 +166,8 @@ int lclone_message(struct dm_target *ti, unsigned int argc, char **argv,
 	int error;
 
 	if (which < 0) {
-		DMERR("a message is one of: " MESSAGES);
+		DMERR("unknown message %s, or it has other words: there are " MESSAGES,
+		      argc ? argv[0] : "");
 		return -EINVAL;
 	}
 	if (!lc->store_dev) {

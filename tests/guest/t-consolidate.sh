@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Fewer layers: several become one, and snapshots go from the middle of a chain. LCLONE_STEP=N: the tool
-# is killed at each Nth of its system calls (default 7).
+# is killed at each Nth of its system calls (default 13).
 TEST_TIMEOUT=500
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -129,7 +129,7 @@ test_rolling_snapshots() {
 	assert_eq "$(layers_of vm)" "d$((last - 2)) d$((last - 1)) d$last" layers
 }
 
-test_consolidate_64_layers() {
+long_consolidate_64_layers() {
 	local n now
 	tool_up 900M
 	lclone create vm --template gold --store-size 8M --dir "$DIR"
@@ -201,7 +201,7 @@ killed_at() {
 test_tool_killed_in_a_consolidation() {
 	local n now two
 	tool_up
-	for ((n = 3; n < 400; n += ${LCLONE_STEP:-7})); do
+	for ((n = 3; n < 400; n += ${LCLONE_STEP:-13})); do
 		[ -e /dev/mapper/vm ] || chain_up
 		[ -e /dev/mapper/two ] || lclone create two --from vm@s4
 		now=$(sum vm) two=$(sum two)

@@ -201,7 +201,7 @@ test_messages() {
 	assert_eq "$(status_of clone policy)" queue_if_no_space policy
 	dmsetup message clone 0 extend
 	refused_message "unknown message nonsense" nonsense
-	refused_message "a message is one word" checkpoint now
+	refused_message "unknown message checkpoint, or it has other words" checkpoint now
 	dmsetup suspend clone
 	refused_message "no messages while it is suspended" checkpoint
 	dmsetup resume clone

@@ -29,13 +29,15 @@ add_test() {
 }
 
 plan_file() {
-	local file=$1 topic limit function round
+	local file=$1 topic limit function round kinds=test
 	topic=$(basename "$file" .sh)
 	limit=$(($(setting "$file" TEST_TIMEOUT 120) * SLOWNESS))
+	# Tests that take minutes, and repeat in a larger size what others do, are called long_.
+	[ -z "${LCLONE_LONG:-}" ] || kinds='test|long'
 	case $topic in
 	t-*)
-		for function in $(sed -n 's/^\(test_[a-zA-Z0-9_]\+\)().*/\1/p' "$file"); do
-			add_test "${topic#t-}/${function#test_}" "$limit" \
+		for function in $(sed -n -E "s/^(($kinds)_[a-zA-Z0-9_]+)\(\).*/\1/p" "$file"); do
+			add_test "${topic#t-}/${function#*_}" "$limit" \
 				"$(guest_path "$file") $function $limit"
 		done
 		;;
