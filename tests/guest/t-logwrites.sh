@@ -3,7 +3,7 @@
 # store is made again as it was at one flush or FUA write after the other, brought up, and compared
 # with what had been acknowledged by then.
 #
-# LCLONE_POINTS=N, or "all": at how many moments (default 24). At each second one a random part of what
+# LCLONE_POINTS=N, or "all": at how many moments (default 12). At each second one a random part of what
 # was written, but not flushed, by then is there as well; LCLONE_SEED chooses which.
 TEST_TIMEOUT=3600
 
@@ -102,7 +102,7 @@ record() {
 
 # moments: where to look, evenly spread: behind a flush or FUA write and the marks that it let through.
 moments() {
-	awk -v want="${LCLONE_POINTS:-24}" '
+	awk -v want="${LCLONE_POINTS:-12}" '
 		$2 == "flush" || $2 == "fua" { at[n++] = $1 + 1 }
 		$2 == "mark" && n && at[n - 1] == $1 { at[n - 1]++ }
 		END {
