@@ -101,7 +101,7 @@ check-debug-unit:
 	@tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh
 
 check-debug-guest:
-	@tests/guest/run --kernel debug $(call GUEST_TESTS,smoke io flush)
+	@tests/guest/run --kernel debug $(call GUEST_TESTS,smoke io flush) tests/guest/debug/t-memory.sh
 
 check-debug-guest-all:
 	@tests/guest/run --kernel debug

@@ -8,10 +8,11 @@
  *
  * Work is done on queues of the module, none of the clone's own, each with a
  * rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
- * priority) and lclone_meta_wq for checkpoints, reclaiming and scans; copy.c has
- * one more for what comes after its reads.  A deferred bio may wait for a page
- * that the metadata queue gives back, and a round for a checkpoint; nothing waits
- * the other way round.
+ * priority), lclone_meta_wq for ticks and checkpoints and lclone_space_wq for
+ * reclaiming and scans; copy.c has one more for what comes after its reads.  A
+ * deferred bio or a scan may wait for a page that the metadata queue gives back,
+ * and a round for a checkpoint; nothing waits the other way round but a checkpoint
+ * that needs a scan, which it does itself.
  */
 #ifndef LCLONE_H
 #define LCLONE_H
@@ -344,6 +345,9 @@ void lclone_index_put(void *ctx, struct lc_index_node *node);
 void *lclone_bitmap_get(void *ctx, size_t bytes);
 void lclone_bitmap_put(void *ctx, void *bitmap);
 
+/* Whether somebody waits for an object that the map of a clone has to give back. */
+bool lclone_memory_awaited(void);
+
 /* meta-io.c: metadata, synchronously; as struct lc_ops says -------------- */
 
 int lclone_meta_io_init(void);
@@ -380,6 +384,7 @@ void lclone_round_settle(struct lclone_store *store);
 extern struct workqueue_struct *lclone_io_wq;
 extern struct workqueue_struct *lclone_round_wq;
 extern struct workqueue_struct *lclone_meta_wq;
+extern struct workqueue_struct *lclone_space_wq;
 
 int lclone_work_init(void);
 void lclone_work_exit(void);
@@ -388,6 +393,9 @@ void lclone_kick(void *ctx, enum lc_kick what);
 
 /* Looks after idle clones: in a second.  Any context. */
 void lclone_tick_soon(struct lclone_store *store);
+
+/* The same at once, for a store that is live.  Any context. */
+void lclone_tick_now(struct lclone_store *store);
 
 /* A device below has no space: tells people, and has the tick try again.  Any context. */
 void lclone_below_full(struct lclone_store *store);
@@ -446,6 +454,9 @@ struct lclone_store *lclone_registry_get_layer(const u8 *uuid,
 /* Leaves in memory, of all live stores; and giving up to @most of them back. */
 unsigned long lclone_registry_leaves(void);
 unsigned long lclone_registry_evict(unsigned long most);
+
+/* Asks all of them for what they can give back of the memory of their maps, soon. */
+void lclone_registry_hurry(void);
 
 /* layers.c: chains of layers --------------------------------------------- */
 

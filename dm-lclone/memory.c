@@ -39,20 +39,40 @@ void lclone_page_put(void *ctx, void *page)
 	mempool_free(virt_to_page(page), page_pool);
 }
 
+/* How many wait for an object that somebody else has to give back. */
+static atomic_t waiters;
+
+bool lclone_memory_awaited(void)
+{
+	return atomic_read(&waiters);
+}
+
+/*
+ * A zeroed object of @bytes.  When there is neither memory nor a reserve, all of
+ * it is in the maps of clones, which would give it back in some seconds; they are
+ * asked to do so now.
+ */
+static void *get(mempool_t *pool, size_t bytes)
+{
+	void *object = mempool_alloc(pool, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!object) {
+		atomic_inc(&waiters);
+		lclone_registry_hurry();
+		object = mempool_alloc(pool, GFP_NOIO);
+		atomic_dec(&waiters);
+	}
+	return memset(object, 0, bytes);
+}
+
 struct lc_leaf *lclone_leaf_get(void *ctx)
 {
-	struct lc_leaf *leaf = mempool_alloc(leaf_pool, GFP_NOIO);
-
-	memset(leaf, 0, sizeof(*leaf));
-	return leaf;
+	return get(leaf_pool, sizeof(struct lc_leaf));
 }
 
 struct lc_node *lclone_node_get(void *ctx)
 {
-	struct lc_node *node = mempool_alloc(node_pool, GFP_NOIO);
-
-	memset(node, 0, sizeof(*node));
-	return node;
+	return get(node_pool, sizeof(struct lc_node));
 }
 
 static void leaf_free(struct rcu_head *rcu)
@@ -78,18 +98,12 @@ void lclone_node_put(void *ctx, struct lc_node *node)
 
 struct lc_merged *lclone_merged_get(void *ctx)
 {
-	struct lc_merged *merged = mempool_alloc(merged_pool, GFP_NOIO);
-
-	memset(merged, 0, sizeof(*merged));
-	return merged;
+	return get(merged_pool, sizeof(struct lc_merged));
 }
 
 struct lc_index_node *lclone_index_get(void *ctx)
 {
-	struct lc_index_node *node = mempool_alloc(index_pool, GFP_NOIO);
-
-	memset(node, 0, sizeof(*node));
-	return node;
+	return get(index_pool, sizeof(struct lc_index_node));
 }
 
 static void merged_free(struct rcu_head *rcu)

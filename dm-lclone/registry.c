@@ -161,6 +161,16 @@ unsigned long lclone_registry_evict(unsigned long most)
 	return evicted;
 }
 
+void lclone_registry_hurry(void)
+{
+	struct lclone_store *store;
+
+	mutex_lock(&stores_lock);
+	list_for_each_entry(store, &stores, registry_link)
+		lclone_tick_now(store);
+	mutex_unlock(&stores_lock);
+}
+
 void lclone_registry_settle(void)
 {
 	mutex_lock(&stores_lock);

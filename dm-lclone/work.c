@@ -9,12 +9,17 @@
 /* Ticks without a change of the map after which a checkpoint is worth it. */
 #define IDLE_TICKS	3
 
+/* Time between two ticks; and while somebody waits for the memory of maps. */
+#define TICK		HZ
+#define HURRIED_TICK	max(HZ / 50, 1)
+
 /* Leaves that are given back under one hold of the lock. */
 #define EVICT_BATCH	64
 
 struct workqueue_struct *lclone_io_wq;
 struct workqueue_struct *lclone_round_wq;
 struct workqueue_struct *lclone_meta_wq;
+struct workqueue_struct *lclone_space_wq;
 
 int lclone_work_init(void)
 {
@@ -30,8 +35,15 @@ int lclone_work_init(void)
 					 WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!lclone_meta_wq)
 		goto free_round;
+	/* A scan may wait for memory that a tick has to give back. */
+	lclone_space_wq = alloc_workqueue("lclone_space",
+					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!lclone_space_wq)
+		goto free_meta;
 	return 0;
 
+free_meta:
+	destroy_workqueue(lclone_meta_wq);
 free_round:
 	destroy_workqueue(lclone_round_wq);
 free_io:
@@ -41,6 +53,7 @@ free_io:
 
 void lclone_work_exit(void)
 {
+	destroy_workqueue(lclone_space_wq);
 	destroy_workqueue(lclone_meta_wq);
 	destroy_workqueue(lclone_round_wq);
 	destroy_workqueue(lclone_io_wq);
@@ -54,9 +67,10 @@ static void queue_kicked(struct lclone_store *store)
 	if (store->kicks & LC_KICK_CHECKPOINT)
 		queue_work(lclone_meta_wq, &store->checkpoint_work);
 	if (store->kicks & (LC_KICK_RECLAIM | LC_KICK_SCAN | LC_KICK_EVENT))
-		queue_work(lclone_meta_wq, &store->space_work);
+		queue_work(lclone_space_wq, &store->space_work);
 	if (store->kicks & LC_KICK_DIRTY)
-		queue_delayed_work(lclone_meta_wq, &store->tick, HZ);
+		queue_delayed_work(lclone_meta_wq, &store->tick,
+				   lclone_memory_awaited() ? HURRIED_TICK : TICK);
 }
 
 static unsigned long take_kicks(struct lclone_store *store, unsigned long which)
@@ -96,6 +110,16 @@ void lclone_kick(void *ctx, enum lc_kick what)
 void lclone_tick_soon(struct lclone_store *store)
 {
 	lclone_kick(store, LC_KICK_DIRTY);
+}
+
+void lclone_tick_now(struct lclone_store *store)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&store->defer_lock, flags);
+	if (store->live)
+		mod_delayed_work(lclone_meta_wq, &store->tick, 0);
+	spin_unlock_irqrestore(&store->defer_lock, flags);
 }
 
 void lclone_below_full(struct lclone_store *store)
@@ -194,6 +218,20 @@ static bool evict_below(struct lc_chain *chain)
 }
 
 /*
+ * Somebody waits for memory that is in maps: all steps of a tick at once, and
+ * whatever is clean by now goes.
+ */
+static void give_back(struct lc_store *core)
+{
+	if (lc_round_wanted(core))
+		lc_round_run(core, true);
+	if (lc_checkpoint_wanted(core))
+		lc_checkpoint(core);
+	evict(core);
+	evict_below(core->chain);
+}
+
+/*
  * Once a second while there is anything to look after: what was written lately
  * is made durable, then checkpointed, then the memory of the map is given back.
  */
@@ -213,7 +251,9 @@ static void tick(struct work_struct *work)
 		lclone_kick(store, LC_KICK_CHECKPOINT);
 	/* A scan may have found no memory; all else tells of itself. */
 	lclone_unpark_busy(store);
-	if (lc_round_wanted(core)) {
+	if (lclone_memory_awaited()) {
+		give_back(core);
+	} else if (lc_round_wanted(core)) {
 		store->idle_ticks = 0;
 		lc_round_run(core, true);
 	} else if (lc_checkpoint_wanted(core) && !lc_failed(core)) {

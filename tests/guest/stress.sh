@@ -8,12 +8,13 @@ set -eEuo pipefail
 shopt -s inherit_errexit
 # shellcheck source=tests/guest/lib.sh
 . /repo/tests/guest/lib.sh
+# shellcheck source=tests/guest/lib-faults.sh
+. /repo/tests/guest/lib-faults.sh
 
 DURATION=${1:-60}
-WORK=/run/stress DEBUGFS=/sys/kernel/debug
+WORK=/run/stress
 CLONES=(plain nullblk tiny)
 PART=4		# MiB of a clone that each of four jobs writes: little, for the jobs are to meet, and sums take long
-FAULTS=1000000	# of a kind, at most
 declare -A STORE=()
 
 failed_at() {
@@ -138,37 +139,11 @@ same_after_reactivation() {
 	assert_eq "$(sha256_of "/dev/mapper/$1")" "$sum" "content of $1"
 }
 
-# set_fault KIND NAME=VALUE...: attributes of a fault. Silent, since its call traces would look like
-# a complaint of the kernel's.
-set_fault() {
-	local setting kind=$1
-	for setting in verbose=0 "times=$FAULTS" interval=1 "${@:2}"; do
-		echo "${setting#*=}" >"$DEBUGFS/$kind/${setting%%=*}"
-	done
-}
-
-# injected KIND: says how often it has happened since set_fault; not at all would prove nothing.
-injected() {
-	local count=$((FAULTS - $(<"$DEBUGFS/$1/times")))
-	echo "$1: $count times"
-	[ "$count" -gt 0 ] || fail "$1 has never happened"
-}
-
-no_faults() {
-	local kind
-	for kind in failslab fail_page_alloc fail_make_request; do
-		[ ! -e "$DEBUGFS/$kind" ] || echo 0 >"$DEBUGFS/$kind/probability"
-	done
-}
-
 # Allocations fail: those of the module's caches, and pages asked for by kernel threads. The load must
-# not notice (P9). The caches have their mark from the kernel's command line (see allow_for_debug): 6.1
-# takes it from nowhere else.
+# not notice (P9).
 memory_faults() {
-	local cache task
-	for cache in lc_leaf lc_node lclone_copy; do
-		assert_eq "$(<"/sys/kernel/slab/$cache/failslab")" 1 "mark of $cache"
-	done
+	local task
+	marked lc_leaf lc_node lclone_copy
 	for task in $(pgrep '^(kworker|lclone_)'); do
 		quietly tee "/proc/$task/make-it-fail" <<<1 >/dev/null || true
 	done
