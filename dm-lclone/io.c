@@ -136,12 +136,12 @@ static enum next no_ticket(const struct step *step, enum lc_take result,
  * unless the block is known to be zero.
  */
 static enum next first_write(const struct step *step,
-			     const struct lc_extent *extent, unsigned int skip)
+			     const struct lc_extent *extent, unsigned int skip,
+			     struct lclone_seen seen)
 {
 	struct lclone_store *store = step->store;
 	struct lclone_io *io = step->io;
 	struct bio *bio = step->bio;
-	struct lclone_seen seen = lclone_seen(store);
 	unsigned int whole = skip ? 0 : bio_sectors(bio) / LC_BLOCK_SECTORS;
 	u32 most = (u32)min_t(u64, extent->count, max(whole, 1u));
 	struct lclone_place place = { };
@@ -186,15 +186,18 @@ static enum next look_up(const struct step *step)
 	unsigned int skip = sector % LC_BLOCK_SECTORS;
 	unsigned int blocks = DIV_ROUND_UP(skip + bio_sectors(bio),
 					   LC_BLOCK_SECTORS);
+	bool write = bio_op(bio) == REQ_OP_WRITE;
+	struct lclone_seen seen = { };
 	struct lc_extent extent;
-	struct lclone_seen seen;
 	unsigned int sectors;
-	bool held;
+	bool held = false;
 
 	/* Before the look-up: until it has left, no block is reused under it. */
 	lclone_enter(store, step->io);
-	seen = lclone_seen(store);
-	held = bio_op(bio) == REQ_OP_WRITE && lc_held(&store->core, block, blocks);
+	if (write) {
+		seen = lclone_seen(store);
+		held = lc_held(&store->core, block, blocks);
+	}
 	rcu_read_lock();
 	lc_lookup(&store->core, block, blocks, &extent);
 	rcu_read_unlock();
@@ -210,8 +213,8 @@ static enum next look_up(const struct step *step)
 		return NEXT_DEFER;
 	case LC_ZERO:
 	case LC_BELOW:
-		if (bio_op(bio) == REQ_OP_WRITE)
-			return first_write(step, &extent, skip);
+		if (write)
+			return first_write(step, &extent, skip, seen);
 		return extent.kind == LC_ZERO ? read_zeros(step, sectors) :
 						read_below(step, sectors);
 	}

@@ -4,7 +4,7 @@
 # A test is a function test_NAME in a file t-TOPIC.sh. It runs under set -eEuo pipefail in a process
 # of its own and passes when it returns 0, leaves nothing behind (devices, mounts, processes) and the
 # kernel did not complain. TEST_TIMEOUT=SECONDS at the start of a line of the file is for each of its
-# tests; 120 s otherwise.
+# tests; 120 s otherwise. CPUS=1 says that one CPU is enough for them (see tests/guest/parts).
 #
 # powercut-TOPIC.sh has two functions instead: phase1 ends by request_power_cut, phase2 judges after
 # the next boot on the same disks. ROUNDS=N at the start of a line repeats that N times, LCLONE_CUTS=N
@@ -86,9 +86,9 @@ elapsed() {
 	echo "$((tenths / 10)).$((tenths % 10))"
 }
 
-# sha256_of DEV: hash of the content, read past the page cache.
-sha256_of() {
-	dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1
+# md5_of DEV: hash of the content, read past the page cache.
+md5_of() {
+	dd if="$1" bs=1M iflag=direct status=none | md5sum | cut -d' ' -f1
 }
 
 # kmsg_mark, kmsg_has PATTERN: whether the kernel logged PATTERN (extended regular expression) since

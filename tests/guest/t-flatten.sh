@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Clones that get independent of their template while they are in use; and rethin, the other way.
-# LCLONE_STEP=N: the tool is killed at each Nth of its system calls (default 3).
+# LCLONE_STEP=N: the tool is killed at each Nth of its system calls (default 5).
+CPUS=1
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -169,7 +170,7 @@ test_tool_killed_in_a_flatten() {
 	tool_up 600M
 	lclone create base --template gold --dir "$DIR"
 	write_at /dev/mapper/base 1
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-3})); do
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-5})); do
 		lclone create vm --from base
 		write_at /dev/mapper/vm 2
 		sum=$(sum_of vm 16)

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Clones that move to another template while they are in use. LCLONE_STEP=N: the tool is killed at
-# each Nth of its system calls (default 3).
+# each Nth of its system calls (default 5).
+CPUS=1
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -149,7 +150,7 @@ test_filesystem_in_use_is_rebased() {
 	on_exit rmdir "$mnt"
 	mount -o loop "$IMAGE" "$mnt"
 	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
-	sum=$(sha256sum <"$mnt/old")
+	sum=$(md5sum <"$mnt/old")
 	umount "$mnt"
 	lclone template add fs "$IMAGE"
 	# The next version of the template: files that have changed and moved.
@@ -171,7 +172,7 @@ test_filesystem_in_use_is_rebased() {
 	lclone template remove fs
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	assert_eq "$(sha256sum <"$mnt/old")" "$sum" "a file of the old template"
+	assert_eq "$(md5sum <"$mnt/old")" "$sum" "a file of the old template"
 	umount "$mnt"
 	e2fsck -fn /dev/mapper/vm
 }
@@ -197,7 +198,7 @@ test_tool_killed_in_a_rebase() {
 	local n sum templates=
 	tool_up 600M
 	second_template 16M
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-3})); do
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-5})); do
 		lclone create vm --template gold --dir "$DIR"
 		write_at /dev/mapper/vm 2
 		sum=$(sum_of vm 16)

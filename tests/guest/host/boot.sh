@@ -26,7 +26,7 @@ accelerator() {
 	if [ -w /dev/kvm ] && grep -qEw 'vmx|svm' /proc/cpuinfo; then
 		echo "-accel kvm -cpu host"
 	else
-		echo "-accel tcg,thread=multi -cpu max"
+		echo "-accel tcg,thread=multi -cpu qemu64"
 	fi
 }
 

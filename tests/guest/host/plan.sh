@@ -51,10 +51,10 @@ plan_file() {
 }
 
 plan() {
-	local n
+	local file
 	[ ${#FILES[@]} -gt 0 ] || FILES=("$GUEST"/t-*.sh "$GUEST"/powercut-*.sh)
-	for ((n = ${PART%/*} - 1; n < ${#FILES[@]}; n += ${PART#*/})); do
-		[ ! -e "${FILES[n]}" ] || plan_file "${FILES[n]}"
+	for file in "${FILES[@]}"; do
+		[ ! -e "$file" ] || plan_file "$file"
 	done
 	[ ${#NAMES[@]} -gt 0 ] || [ -n "$SCRIPT" ] || die "no test is called like $ONLY"
 }
