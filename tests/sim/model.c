@@ -24,12 +24,20 @@ u64 model_tag(u32 content, u64 sector)
 	return ((u64)content << 32 | (sector + 1)) ^ salt;
 }
 
+u64 model_origin(u64 sector)
+{
+	if (sector >= model.origin)
+		violation("sector %llu of the origin is read, which has %llu",
+			  (unsigned long long)sector, (unsigned long long)model.origin);
+	return ((u64)CONTENT_BELOW << 32 | (sector + 1)) ^ salt;
+}
+
 static u64 tag_at(const struct history *history, u32 content, u32 sector)
 {
 	return model_tag(content, history->block * LC_BLOCK_SECTORS + sector);
 }
 
-void model_new(u64 sectors, u64 below)
+void model_new(u64 sectors, u64 below, u64 origin)
 {
 	u32 i;
 
@@ -43,6 +51,7 @@ void model_new(u64 sectors, u64 below)
 		abort();
 	model.sectors = sectors;
 	model.below = below;
+	model.origin = origin;
 	model.clock = 1;
 	model.operation = CONTENT_FIRST;
 	model.flushed = 0;

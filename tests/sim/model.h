@@ -44,6 +44,7 @@ struct history {
 struct model {
 	u64 sectors;		/* of the clone */
 	u64 below;		/* sectors in which it sees the origin */
+	u64 origin;		/* sectors that this has */
 	u32 clock;
 	u32 operation;		/* the last */
 	u32 flushed;		/* what ended before is durable */
@@ -54,8 +55,8 @@ struct model {
 
 extern struct model model;
 
-/* A clone of @sectors that reads the origin up to @below; nothing is watched. */
-void model_new(u64 sectors, u64 below);
+/* A clone of @sectors that reads an origin of @origin up to @below; nothing is watched. */
+void model_new(u64 sectors, u64 below, u64 origin);
 
 /* Watches CLUSTER_BLOCKS blocks from @block on, rounded; @most blocks in all. */
 void model_watch(u64 block, u32 most);
@@ -66,6 +67,9 @@ u64 model_pick(u32 *left);
 bool model_watches(u64 block);
 
 u64 model_tag(u32 content, u64 sector);
+
+/* What the origin has there, which has to be that long. */
+u64 model_origin(u64 sector);
 
 /*
  * Notes an operation that gives @count sectors @content; returns its number, or 0 when there have

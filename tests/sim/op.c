@@ -22,7 +22,8 @@ void op_reset(void)
 /* Errors reach exactly the I/O that they hit. */
 static void check_error(const struct op *op)
 {
-	if (op->error == -EIO && !medium.failures && !edge.suspending)
+	if (op->error == -EIO && !medium.failures && !edge.suspending &&
+	    !edge.freeze_failed)
 		violation("operation %u ended with EIO, and no request ever failed",
 			  op->number);
 	if (op->error == -ENOSPC && !edge.error_if_no_space && !edge.suspending)

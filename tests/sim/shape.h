@@ -4,10 +4,8 @@
 #define LCLONE_SIM_SHAPE_H
 
 #include <env.h>
-#include "core/geometry.h"
-
-#define STORE_BLOCKS	LC_STORE_BLOCKS_MIN
-#define GROWTH_MOST	400u
+#include "core/super.h"
+#include "image.h"
 
 struct world {
 	u64 clone_sectors;
@@ -24,11 +22,18 @@ struct world {
 	bool damages;
 	bool hydrates;
 	bool rethins;
+	u32 depth;		/* layers at most; 0: none ever */
 };
 
 extern struct world world;
 
 /* Chooses one, formats its store, and has the model watch some of its blocks. */
 void shape_new(void);
+
+/* The superblock of an empty store of the world's kind, with identities of its own. */
+void shape_super(struct lc_super *super);
+
+/* Formats the medium, which is new, as @super says. */
+void shape_write(const struct lc_super *super);
 
 #endif
