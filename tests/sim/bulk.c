@@ -11,6 +11,7 @@
 #include "model.h"
 #include "random.h"
 #include "report.h"
+#include "run.h"
 
 #define SECTOR	(LC_BLOCK_SIZE / LC_BLOCK_SECTORS)
 
@@ -195,20 +196,50 @@ void bulk_reset(void)
 	bulk_kind = BULK_NONE;
 }
 
+static void hydrate_all_task(void *arg)
+{
+	u32 i;
+
+	(void)arg;
+	bulk_kind = BULK_HYDRATE;
+	for (i = 0; i < model.clusters; i++) {
+		first = model_cluster(i, &count);
+		if (count)
+			hydrate();
+	}
+	bulk_kind = BULK_NONE;
+	task.done = true;
+}
+
+static void prepare(void)
+{
+	u32 i;
+
+	bulk.ops = &ops;
+	bulk.store = edge.store;
+	bulk.pages = 2 + random_below(14);
+	for (i = 0; i < bulk.pages; i++)
+		bulk.page[i] = memory[i];
+}
+
+void bulk_hydrate_all(void)
+{
+	if (bulk_kind)
+		return;
+	prepare();
+	run_task("hydration of all", hydrate_all_task, STEPS_MOST, false);
+}
+
 void bulk_start(enum bulk_kind kind)
 {
-	u32 i, left;
+	u32 left;
 
 	if (bulk_kind || edge.suspending || !edge.live)
 		return;
 	bulk_kind = kind;
 	first = model_pick(&left);
 	count = 1 + random_below(left);
-	bulk.ops = &ops;
-	bulk.store = edge.store;
-	bulk.pages = 2 + random_below(14);
-	for (i = 0; i < bulk.pages; i++)
-		bulk.page[i] = memory[i];
+	prepare();
 	trace(TRACE_BULK, bulk_kind, first, count, 0);
 	co_start("bulk", bulk_thread, NULL);
 }

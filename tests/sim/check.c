@@ -34,12 +34,20 @@ static void read_block(u64 block, u64 *tags)
 		below_block(block, tags);
 }
 
+/* A clone that was cut has them no more. */
+static bool beyond(u64 block)
+{
+	return block * LC_BLOCK_SECTORS >= model.sectors;
+}
+
 void check_recovered(void)
 {
 	u64 tags[LC_BLOCK_SECTORS];
 	u32 i;
 
 	for (i = 0; i < model.watched; i++) {
+		if (beyond(model.history[i].block))
+			continue;
 		read_block(model.history[i].block, tags);
 		model_recovered(&model.history[i], tags);
 	}
@@ -56,6 +64,8 @@ void check_content(void)
 		u64 block = model.history[i].block;
 		u64 left = model.sectors - block * LC_BLOCK_SECTORS;
 
+		if (beyond(block))
+			continue;
 		read_block(block, tags);
 		model_read(block, left < LC_BLOCK_SECTORS ?
 			   (u8)((1u << left) - 1) : ALL_SECTORS, submitted, tags);
@@ -148,11 +158,13 @@ static void account_leaf(struct account *account, const struct lc_leaf *leaf)
 static void visit_all(struct account *account)
 {
 	struct lc_store *store = edge.store;
+	/* A clone that was cut may have pages behind its end. */
+	u64 end = lc_subtree_blocks(&store->map, store->super.root_level);
 	struct lc_page *page;
 	unsigned long flags;
 	u64 block = 0, covered;
 
-	while (block < store->blocks) {
+	while (block < end) {
 		spin_lock_irqsave(&store->lock, flags);
 		page = lc_map_visit(store, block, &covered);
 		if (!page->level)

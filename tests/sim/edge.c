@@ -10,6 +10,7 @@
 #include "report.h"
 
 struct edge edge;
+const u8 edge_boot[LC_UUID_BYTES] = "the simulator";
 
 /* The drain, as drain.c has it ----------------------------------------- */
 
@@ -236,7 +237,6 @@ void edge_reset(void)
 
 const char *edge_open(void)
 {
-	static const u8 boot[LC_UUID_BYTES] = "the simulator";
 	struct lc_super *super = memory_page_get();
 	void *page = memory_page_get();
 	enum lc_header_fault fault;
@@ -251,7 +251,7 @@ const char *edge_open(void)
 		why = "has no memory";
 	if (!why) {
 		edge.open = true;
-		lc_store_own(edge.store, "sim", boot);
+		lc_store_own(edge.store, "sim", edge_boot);
 		error = lc_store_open(edge.store, stale);
 		if (error)
 			why = error == -EUCLEAN ? "is damaged" : "cannot be opened";
@@ -283,6 +283,8 @@ int edge_park(void)
 	int error;
 
 	bulk_wait();
+	while (edge.announcing)
+		co_block(&edge.announcing);
 	edge_round_sync();
 	WRITE_ONCE(edge.store->stop_scan, true);
 	edge.live = false;
@@ -301,9 +303,14 @@ int edge_park(void)
 
 int edge_resume(void)
 {
-	static const u8 boot[LC_UUID_BYTES] = "the simulator";
-	int error = lc_store_resume(edge.store, "sim", boot);
+	int error = lc_store_resume(edge.store, "sim", edge_boot);
 
+	edge_go_on();
+	return error;
+}
+
+void edge_go_on(void)
+{
 	WRITE_ONCE(edge.store->stop_scan, false);
 	edge.live = true;
 	edge.suspending = false;
@@ -312,7 +319,6 @@ int edge_resume(void)
 	if (edge.kicks & ~LC_KICK_CHECKPOINT)
 		edge_queue(&edge.space_work);
 	edge.tick_armed = true;
-	return error;
 }
 
 int edge_freeze(const char *name)

@@ -59,6 +59,8 @@ struct edge {
 	u32 spaces;
 	bool error_if_no_space;
 	bool suspending;
+	bool growing;		/* the device has grown, and is not yet in use */
+	bool announcing;	/* a change of the table */
 	bool freeze_failed;	/* or what was to follow: failed mode, for no fault below */
 	bool below_full;	/* the device had no space: the tick tries again */
 	bool discard_passdown;
@@ -78,6 +80,7 @@ struct edge {
 
 extern struct edge edge;
 extern const struct lc_ops edge_ops;	/* ops.c */
+extern const u8 edge_boot[LC_UUID_BYTES];
 
 /* Sets the edges up with no store; whatever there was is forgotten. */
 void edge_reset(void);
@@ -88,6 +91,9 @@ const char *edge_open(void);
 /* Settles and parks it, as a suspend does; goes on.  In a thread.  0 or errno. */
 int edge_park(void);
 int edge_resume(void);
+
+/* The last part of a resume: work runs, and the guest may go on. */
+void edge_go_on(void);
 
 /*
  * Freezes what is parked.  In a thread.  The store is then somebody else's, and

@@ -232,8 +232,27 @@ void layers_reset(void)
 		image_put(layers.old[--layers.replaced].image);
 }
 
+void layers_set_aside(bool aside)
+{
+	if (aside) {
+		layers_close();
+		layers.aside += layers.count;
+		layers.count = 0;
+	} else if (layers.aside) {
+		layers.count = layers.aside;
+		layers.aside = 0;
+	}
+}
+
+void layers_drop_aside(void)
+{
+	while (layers.aside)
+		image_put(layers.layer[--layers.aside].image);
+}
+
 void layers_drop(void)
 {
+	layers_drop_aside();
 	layers_close();
 	while (layers.count)
 		image_put(layers.layer[--layers.count].image);

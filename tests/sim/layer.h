@@ -20,6 +20,7 @@ struct layer {
 struct layers {
 	u32 count;
 	struct layer layer[LAYERS_MOST + 1];	/* oldest first */
+	u32 aside;		/* that the clone may not need any more */
 	u32 replaced;
 	struct layer old[LAYERS_MOST];	/* that a table may still name */
 	bool chained;			/* @chain is set up over all of them */
@@ -52,6 +53,10 @@ void layers_push(struct image *image, struct lc_store *store);
  * next layers_close() or layers_reset().
  */
 void layers_push_failed(struct lc_store *store);
+
+/* The clone does without them: closed, but kept until it is known that it really does. */
+void layers_set_aside(bool aside);
+void layers_drop_aside(void);
 
 /* @image takes the place of the @count layers from @first on. */
 void layers_replace(u32 first, u32 count, struct image *image);

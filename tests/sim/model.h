@@ -45,6 +45,7 @@ struct model {
 	u64 sectors;		/* of the clone */
 	u64 below;		/* sectors in which it sees the origin */
 	u64 origin;		/* sectors that this has */
+	bool used;		/* what is not watched may have been discarded */
 	u32 clock;
 	u32 operation;		/* the last */
 	u32 flushed;		/* what ended before is durable */
@@ -60,6 +61,15 @@ void model_new(u64 sectors, u64 below, u64 origin);
 
 /* Watches CLUSTER_BLOCKS blocks from @block on, rounded; @most blocks in all. */
 void model_watch(u64 block, u32 most);
+
+/* Cluster @i; @count is how many of its blocks the clone has now. */
+u64 model_cluster(u32 i, u32 *count);
+
+/*
+ * The clone has @sectors from now on: what is new reads as zeros, as does what was cut off,
+ * if it ever comes back.
+ */
+void model_resize(u64 sectors, u32 most);
 
 /* A watched block, and how many are watched from there on. */
 u64 model_pick(u32 *left);

@@ -66,6 +66,9 @@ static const char *const formats[TRACE_KINDS] = {
 	[TRACE_GROW] = "grow: device has %" PRIu64 " blocks",
 	[TRACE_DAMAGE] = "damage: store block %" PRIu64,
 	[TRACE_FREEZE] = "-- the store is frozen, above %" PRIu64 " layers",
+	[TRACE_CHANGE] = "-- change %" PRIu64 ": %" PRIu64 " sectors, overlap %" PRIu64
+			 ", %" PRIu64 " layers",
+	[TRACE_CHANGED] = "changed: error %" PRIu64 ", failed %" PRIu64,
 	[TRACE_BULK] = "bulk: kind %" PRIu64 ", block %" PRIu64 ", %" PRIu64 " blocks",
 	[TRACE_BULK_END] = "bulk: ends, error %" PRIu64 ", %" PRIu64 " data or freed, %" PRIu64 " zero",
 };
@@ -196,6 +199,7 @@ static const char *const names[COVER_KINDS] = {
 	[COVER_LAYERS] = "cut with layers below",
 	[COVER_FREEZE] = "cut in a freeze",
 	[COVER_FOLLOW] = "cut while the store above a new layer is brought up",
+	[COVER_CHANGE] = "cut in a change of size, or of what lies below",
 	[COVER_HYDRATE] = "cut in a hydration",
 	[COVER_RETHIN] = "cut while rethin holds blocks",
 	[COVER_EVICT] = "life that evicted leaves",
@@ -204,6 +208,9 @@ static const char *const names[COVER_KINDS] = {
 	[COVER_FOUND_FROZEN] = "store found frozen after a cut",
 	[COVER_NOT_FROZEN] = "store found writable after a cut in its freeze",
 	[COVER_FREEZE_FAILED] = "snapshot that failed, and reads went on",
+	[COVER_GROWN] = "clone that got larger",
+	[COVER_SHRUNK] = "clone that got smaller",
+	[COVER_DROPPED] = "clone that does without what was below it",
 	[COVER_STARVED] = "life that met the dirty cap",
 	[COVER_BELOW_FULL] = "cut after a checkpoint that the device had no space for",
 	[COVER_LOST] = "flush that lost what was cached",

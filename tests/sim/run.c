@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include "bio.h"
+#include "bulk.h"
 #include "op.h"
 #include "random.h"
 #include "report.h"
@@ -114,4 +115,25 @@ bool run_task(const char *name, void (*run)(void *arg), u32 steps,
 		}
 	}
 	return true;
+}
+
+void run_settle(void)
+{
+	u32 ticks = 0;
+
+	run_quietly();
+	medium.room += 1000;
+	for (;;) {
+		if (run_steps(STEPS_MOST))
+			violation("the clone does not come to rest");
+		if (ticks++ == 16 || !edge.tick_armed)
+			break;
+		edge_tick();
+	}
+	medium.fail = 0;
+	if (edge.growing)
+		violation("a growth does not end");
+	if (bulk_kind || edge.announcing)
+		violation("an operation over a range does not end");
+	bio_check_waiters();
 }

@@ -47,6 +47,9 @@ bool run_steps(u32 steps);
 /* Goes on until the moment is there, or that takes too long. */
 void run_to(enum aim aim, u32 steps);
 
+/* Lets all that is under way end; only who waits for space goes on waiting. */
+void run_settle(void);
+
 /*
  * Runs a thread to its end, at which it sets task.done; false: it has not come there in
  * @steps or, with @to_super, a superblock is on its way.

@@ -2,6 +2,7 @@
 /* What a world is like, and its store when it is new. */
 
 #include <stdlib.h>
+#include "change.h"
 #include "freeze.h"
 #include "layer.h"
 #include "medium.h"
@@ -43,6 +44,10 @@ static void choose(void)
 	world.rethins = random_chance(30);
 	if (random_chance(20))
 		world.depth = random_chance(80) ? 1 + random_below(4) : LAYERS_MOST;
+	world.resizes = !world.combs && random_chance(12);
+	world.drops = !world.combs && random_chance(12);
+	if (world.drops)
+		world.origin_sectors = random_below(2) * (1 + random_below(CLUSTER_BLOCKS * LC_BLOCK_SECTORS));
 	world.damages = random_chance(15) && world_damage;
 }
 
@@ -103,6 +108,7 @@ static void format(void)
 
 	layers_drop();
 	freeze_reset();
+	change_reset();
 	medium_new(STORE_BLOCKS);
 	shape_super(&super);
 	shape_write(&super);
@@ -116,6 +122,8 @@ static void watch(void)
 	u32 tries = 1000;
 	u64 block;
 
+	if (world.drops)
+		model_watch(0, CLUSTER_BLOCKS);
 	while (tries-- && model.watched + CLUSTER_BLOCKS <= world.watched) {
 		block = random_u64() % most;
 		/* Often across the end of a leaf, or the end of the clone. */

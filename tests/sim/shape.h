@@ -22,6 +22,8 @@ struct world {
 	bool damages;
 	bool hydrates;
 	bool rethins;
+	bool resizes;
+	bool drops;		/* so little lies below that a clone may do without it */
 	u32 depth;		/* layers at most; 0: none ever */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "bio.h"
 #include "bulk.h"
+#include "change.h"
 #include "check.h"
 #include "freeze.h"
 #include "layer.h"
@@ -48,6 +49,7 @@ static const char *open_store(bool may_cut)
 	for (;;) {
 		edge_reset();
 		bio_reset();
+		change_settle();
 		steps = may_cut && random_chance(20) ? random_below(150) : STEPS_MOST;
 		to_super = may_cut && random_chance(5);
 		medium.failures = 0;
@@ -107,6 +109,7 @@ static void recover(void)
 	why = open_store(true);
 	if (why)
 		violation("the store %s after a cut", why);
+	change_settled();
 	/* A discard that is still under way would not be there. */
 	if (!world.big || random_chance(10))
 		check_device();
@@ -180,24 +183,22 @@ static void begin_life(void)
 	      medium.fail | (u64)bios.one_worker << 32, 0);
 }
 
-static bool growing;
-
 static void grow_thread(void *arg)
 {
 	(void)arg;
 	edge_extend();
-	growing = false;
+	edge.growing = false;
 }
 
 static void grow(void)
 {
 	u32 most = STORE_BLOCKS + GROWTH_MOST - medium.blocks;
 
-	if (growing || !most)
+	if (edge.growing || !most)
 		return;
 	medium.blocks += 1 + random_below(min(most, 60));
 	trace(TRACE_GROW, medium.blocks, 0, 0, 0);
-	growing = true;
+	edge.growing = true;
 	co_start("growth", grow_thread, NULL);
 }
 
@@ -209,7 +210,7 @@ static void use(void)
 		     random_chance(20) ? 900 : 250;
 	u32 steps = at_once ? 0 : 1 + random_below(length);
 
-	growing = false;
+	edge.growing = false;
 	while (steps--) {
 		if (random_below(60) == 0)
 			disturb();
@@ -219,6 +220,8 @@ static void use(void)
 			bulk_start(BULK_HYDRATE);
 		if (world.rethins && random_below(12) == 0)
 			bulk_start(BULK_RETHIN);
+		if ((world.resizes || world.drops) && random_below(100) == 0)
+			change_announce();
 		if (!run_step())
 			edge_tick();
 		edge.starved |= edge.store->map.starved;
@@ -245,28 +248,6 @@ static void check_failed(void)
 	if (lc_failed(edge.store) && !medium.failures && !edge.freeze_failed)
 		violation("failed mode (%s), and no request ever failed",
 			  edge.store->fail_reason);
-}
-
-/* Lets all that is under way end; only who waits for space goes on waiting. */
-static void settle(void)
-{
-	u32 ticks = 0;
-
-	run_quietly();
-	medium.room += 1000;
-	for (;;) {
-		if (run_steps(STEPS_MOST))
-			violation("the clone does not come to rest");
-		if (ticks++ == 16 || !edge.tick_armed)
-			break;
-		edge_tick();
-	}
-	medium.fail = 0;
-	if (growing)
-		violation("a growth does not end");
-	if (bulk_kind)
-		violation("an operation over a range does not end");
-	bio_check_waiters();
 }
 
 static void accounts_task(void *arg)
@@ -301,7 +282,7 @@ static bool suspend(void)
 	edge.spaces++;
 	co_wake(&edge.spaces);
 	co_wake(&edge.retries);
-	settle();
+	run_settle();
 	if (bios.ops)
 		violation("operations are left after a suspend");
 	if (!run_task("suspend", park_task, steps, false)) {
@@ -337,7 +318,7 @@ static bool resume(void)
 static bool end_in_order(void)
 {
 	co_set_mean(random_chance(50) ? 8 : 0);
-	settle();
+	run_settle();
 	check_failed();
 	cover(COVER_SETTLED);
 	co_set_mean(0);
@@ -350,11 +331,15 @@ static bool end_in_order(void)
 			power_cut();
 		return false;
 	}
+	if (random_chance(world.resizes || world.drops ? 40 : 0))
+		change_choose();
 	if (random_chance(50) || suspend()) {
 		power_cover();
 		power_cut();
 		return false;
 	}
+	if (change_chosen())
+		return change_take();
 	if (layers.count < world.depth && random_chance(60))
 		return freeze_take();
 	if (random_chance(50))
@@ -379,7 +364,7 @@ static void live(void)
 			return;
 	}
 	power_cover();
-	if (growing)
+	if (edge.growing)
 		cover(COVER_GROWTH);
 	power_cut();
 }
