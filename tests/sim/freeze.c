@@ -5,6 +5,7 @@
 #include "edge.h"
 #include "freeze.h"
 #include "layer.h"
+#include "memory.h"
 #include "model.h"
 #include "power.h"
 #include "random.h"
@@ -117,6 +118,37 @@ bool freeze_take(void)
 	return false;
 }
 
+/*
+ * What the tool finds may be in the cache only.  The module opens the layer before it writes
+ * to what stands above: whether that makes it durable, not when, is what counts.
+ */
+static int op_read(void *ctx, u32 block, void *page)
+{
+	(void)ctx;
+	memcpy(page, medium_now(block), LC_BLOCK_SIZE);
+	return 0;
+}
+
+static int op_flush(void *ctx)
+{
+	(void)ctx;
+	medium_sync();
+	return 0;
+}
+
+static void open_found(const struct lc_super *super)
+{
+	struct lc_store *store = memory_store_get();
+	struct lc_ops ops = edge_ops;
+
+	ops.read = op_read;
+	ops.flush = op_flush;
+	if (lc_store_init(store, &ops, NULL, super, true) || lc_store_open(store, -1))
+		violation("a store that was found frozen cannot be opened");
+	lc_store_destroy(store);
+	memory_store_put(store);
+}
+
 void freeze_settle(void)
 {
 	struct lc_super super;
@@ -130,6 +162,7 @@ void freeze_settle(void)
 		begun = false;
 	} else {
 		cover(COVER_FOUND_FROZEN);
+		open_found(&super);
 		pass_on(NULL);
 	}
 }

@@ -26,10 +26,11 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count, boo
 	violation("block %u of a layer is written", vec[0].block);
 }
 
+/* All of it is durable: see freeze_settle(). */
 static int op_flush(void *ctx)
 {
 	(void)ctx;
-	violation("a layer is flushed");
+	return 0;
 }
 
 static void op_discard(void *ctx, u32 block, u32 count)

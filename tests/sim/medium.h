@@ -73,6 +73,9 @@ void medium_other(struct batch *batch);
 /* The running thread waits for all of @batch; returns its error. */
 int batch_wait(struct batch *batch);
 
+/* A flush that does its work at once. */
+void medium_sync(void);
+
 /* Completes one of the requests that are under way. */
 void medium_step(void);
 

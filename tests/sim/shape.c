@@ -84,7 +84,17 @@ void shape_super(struct lc_super *super)
 	super->high_water = super->layout.data_start;
 }
 
-void shape_write(const struct lc_super *super)
+/* To @image, or to the medium. */
+static void put_block(struct image *image, u32 block, const void *page)
+{
+	if (image)
+		memcpy(image_touch(image, block), page, LC_BLOCK_SIZE);
+	else
+		medium_put(block, page);
+}
+
+/* Header and superblocks. */
+void shape_write_to(struct image *image, const struct lc_super *super)
 {
 	struct lc_header header = { 0 };
 	u8 page[LC_BLOCK_SIZE];
@@ -92,11 +102,16 @@ void shape_write(const struct lc_super *super)
 
 	for (copy = 0; copy < 2; copy++) {
 		lc_super_encode(super, copy, page);
-		medium_put(lc_super_address(copy), page);
+		put_block(image, lc_super_address(copy), page);
 	}
 	memcpy(header.store_uuid, super->store_uuid, LC_UUID_BYTES);
 	lc_header_encode(&header, page);
-	medium_put(LC_HEADER_BLOCK, page);
+	put_block(image, LC_HEADER_BLOCK, page);
+}
+
+void shape_write(const struct lc_super *super)
+{
+	shape_write_to(NULL, super);
 	if (world.thin)
 		medium_thin(random_below(60), super->layout.journal_start,
 			    super->layout.data_start - super->layout.journal_start);

@@ -35,7 +35,11 @@ void shape_new(void);
 /* The superblock of an empty store of the world's kind, with identities of its own. */
 void shape_super(struct lc_super *super);
 
-/* Formats the medium, which is new, as @super says. */
+/*
+ * Formats the medium, which is new, as @super says; the second writes header and superblocks
+ * to @image, or to the medium where that is NULL.
+ */
 void shape_write(const struct lc_super *super);
+void shape_write_to(struct image *image, const struct lc_super *super);
 
 #endif

@@ -10,6 +10,7 @@
 #include "freeze.h"
 #include "layer.h"
 #include "memory.h"
+#include "merge.h"
 #include "model.h"
 #include "power.h"
 #include "random.h"
@@ -342,6 +343,8 @@ static bool end_in_order(void)
 		return change_take();
 	if (layers.count < world.depth && random_chance(60))
 		return freeze_take();
+	if (layers.count > 1 && random_chance(30))
+		return merge_take();
 	if (random_chance(50))
 		edge_destroy();
 	else if (resume())
