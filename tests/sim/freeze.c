@@ -84,8 +84,9 @@ static void follow_task(void *arg)
 		if (random_chance(20))
 			check_device();
 		pass_on(old);
-		/* A kick of before may come late. */
+		/* Kicks of before may come late: nothing is to be written. */
 		lc_round_run(old, false);
+		lc_checkpoint(old);
 		edge_forget();
 		task.why = edge_open();
 		if (task.why && !(medium.failures + medium.no_spaces))

@@ -238,8 +238,8 @@ static void supersede(u32 block, u8 sectors)
 
 static void complete_write(struct request *request, bool failed)
 {
-	/* Of one that fails, any part may have been written. */
-	if (failed)
+	/* Of one that fails, any part may have been written, or all of it. */
+	if (failed && random_chance(70))
 		request->sectors &= (u8)random_u64();
 	copy_sectors(seen, request, request->sectors);
 	if (request->fua && !failed) {

@@ -44,7 +44,7 @@ static void choose(void)
 	world.rethins = random_chance(30);
 	if (random_chance(20))
 		world.depth = random_chance(80) ? 1 + random_below(4) : LAYERS_MOST;
-	world.resizes = !world.combs && random_chance(12);
+	world.resizes = !world.combs && random_chance(world.depth ? 40 : 10);
 	world.drops = !world.combs && random_chance(12);
 	if (world.drops)
 		world.origin_sectors = random_below(2) * (1 + random_below(CLUSTER_BLOCKS * LC_BLOCK_SECTORS));
