@@ -191,8 +191,10 @@ static int pass_over(struct rethin *rethin, bool held)
 		if (held)
 			hold(rethin);
 		error = pass(rethin, &take);
-		if (held)
+		if (held) {
 			release(rethin);
+			retries++;	/* our own kick is none to wait for */
+		}
 		if (!error && take != LC_TAKEN)
 			error = lc_bulk_again(bulk, rethin->at, take, retries);
 	}

@@ -121,6 +121,8 @@ static void end(struct lc_store *store, int error)
  */
 static int scan(struct lc_store *store, bool may_stop)
 {
+	/* A clone that was cut may have pages behind its end. */
+	u64 end_of_tree = lc_subtree_blocks(&store->map, store->super.root_level);
 	enum lc_scan_state state = store->alloc.scan;
 	u64 block = 0;
 	int error;
@@ -135,7 +137,7 @@ static int scan(struct lc_store *store, bool may_stop)
 		return error;
 
 	store->ops->drain(store->ctx);
-	while (!error && block < store->blocks) {
+	while (!error && block < end_of_tree) {
 		error = may_stop && READ_ONCE(store->stop_scan) ?
 			-EINTR : visit(store, &block);
 		if (READ_ONCE(store->map.leaves_in_memory) > KEEP_LEAVES)

@@ -131,6 +131,13 @@ int lc_store_open(struct lc_store *store, int stale)
 		if (error)
 			return error;
 	}
+	/*
+	 * The write that froze it may have been told to have failed, and be in a cache
+	 * all the same.  What stands on it relies on it.  A device that cannot do that
+	 * can be read nevertheless.
+	 */
+	if (store->super.state == LC_STORE_FROZEN)
+		store->ops->flush(store->ctx);
 	error = lc_map_open(store);
 	/* The last checkpoint of a store that was frozen has all of it. */
 	if (!error && store->super.state == LC_STORE_WRITABLE)

@@ -4,12 +4,14 @@
  * page; all else of it is zeros.
  */
 
+#include "below.h"
 #include "bulk.h"
 #include "core/bulk.h"
 #include "edge.h"
 #include "model.h"
 #include "random.h"
 #include "report.h"
+#include "run.h"
 
 #define SECTOR	(LC_BLOCK_SIZE / LC_BLOCK_SECTORS)
 
@@ -32,29 +34,37 @@ static void op_leave(void *ctx, int phase)
 	edge_drain_leave(phase);
 }
 
-static void to_page(const u64 *tags, u8 *page)
+/* Puts the tag of a sector where @page, a page for each block, has it. */
+static void to_sector(u8 *const *page, u64 sector, u64 tag)
 {
-	u32 i;
-
-	for (i = 0; i < LC_BLOCK_SECTORS; i++)
-		memcpy(page + i * SECTOR, &tags[i], sizeof(tags[i]));
+	memcpy(page[sector / LC_BLOCK_SECTORS] + sector % LC_BLOCK_SECTORS * SECTOR, &tag,
+	       sizeof(tag));
 }
 
+/* bulk_read_below(): place by place. */
 static int op_read_below(void *ctx, u64 block, u8 *const *page, u32 n)
 {
-	struct batch batch = { 0 };
-	u64 tags[LC_BLOCK_SECTORS];
-	u32 i, at;
+	u64 sector = block * LC_BLOCK_SECTORS, at = sector, end = sector + n * LC_BLOCK_SECTORS;
+	struct below below;
+	int error = 0;
+	u32 i;
 
 	(void)ctx;
-	for (at = 0; at < n; at++) {
-		for (i = 0; i < LC_BLOCK_SECTORS; i++)
-			tags[i] = model_tag(CONTENT_BELOW,
-					    (block + at) * LC_BLOCK_SECTORS + i);
-		to_page(tags, page[at]);
+	while (at < end && !error) {
+		struct batch batch = { 0 };
+
+		if (!below_find(at, (u32)(end - at), &below)) {
+			error = below_load(at / LC_BLOCK_SECTORS);
+			continue;
+		}
+		below_read(&below, &batch);
+		if (batch.pending)
+			error = batch_wait(&batch);
+		for (i = 0; i < below.sectors; i++, at++)
+			to_sector(page, at - sector, below_tag(&below, at));
 	}
-	medium_other(&batch);
-	return batch_wait(&batch);
+	edge.tick_armed = true;
+	return error;
 }
 
 static int op_read_store(void *ctx, u32 block, u8 *const *page, u32 n)
@@ -62,14 +72,15 @@ static int op_read_store(void *ctx, u32 block, u8 *const *page, u32 n)
 	u64 tags[LC_BULK_PAGES][LC_BLOCK_SECTORS];
 	struct batch batch = { 0 };
 	int error;
-	u32 at;
+	u32 i, at;
 
 	(void)ctx;
 	for (at = 0; at < n; at++)
 		medium_read_tags(block + at, tags[at], &batch);
 	error = batch_wait(&batch);
 	for (at = 0; at < n; at++)
-		to_page(tags[at], page[at]);
+		for (i = 0; i < LC_BLOCK_SECTORS; i++)
+			to_sector(page, at * LC_BLOCK_SECTORS + i, tags[at][i]);
 	return error;
 }
 
@@ -126,7 +137,7 @@ static const struct lc_bulk_ops ops = {
 static void check_error(int error)
 {
 	bool may = !error || (error == -EBUSY && edge.suspending) ||
-		   (error == -EIO && medium.failures) || error == -ENOSPC;
+		   (error == -EIO && (medium.failures || edge.freeze_failed)) || error == -ENOSPC;
 
 	if (!may)
 		violation("an operation over blocks %llu, %u of them, ended with %d",
@@ -165,7 +176,7 @@ static void rethin(void)
 
 	trace(TRACE_BULK_END, (u64)-error, freed, 0, 0);
 	check_error(error);
-	if (edge.store.holding)
+	if (edge.store->holding)
 		violation("rethin has ended, and blocks are held");
 }
 
@@ -185,20 +196,50 @@ void bulk_reset(void)
 	bulk_kind = BULK_NONE;
 }
 
+static void hydrate_all_task(void *arg)
+{
+	u32 i;
+
+	(void)arg;
+	bulk_kind = BULK_HYDRATE;
+	for (i = 0; i < model.clusters; i++) {
+		first = model_cluster(i, &count);
+		if (count)
+			hydrate();
+	}
+	bulk_kind = BULK_NONE;
+	task.done = true;
+}
+
+static void prepare(void)
+{
+	u32 i;
+
+	bulk.ops = &ops;
+	bulk.store = edge.store;
+	bulk.pages = 2 + random_below(14);
+	for (i = 0; i < bulk.pages; i++)
+		bulk.page[i] = memory[i];
+}
+
+void bulk_hydrate_all(void)
+{
+	if (bulk_kind)
+		return;
+	prepare();
+	run_task("hydration of all", hydrate_all_task, STEPS_MOST, false);
+}
+
 void bulk_start(enum bulk_kind kind)
 {
-	u32 i, left;
+	u32 left;
 
 	if (bulk_kind || edge.suspending || !edge.live)
 		return;
 	bulk_kind = kind;
 	first = model_pick(&left);
 	count = 1 + random_below(left);
-	bulk.ops = &ops;
-	bulk.store = &edge.store;
-	bulk.pages = 2 + random_below(14);
-	for (i = 0; i < bulk.pages; i++)
-		bulk.page[i] = memory[i];
+	prepare();
 	trace(TRACE_BULK, bulk_kind, first, count, 0);
 	co_start("bulk", bulk_thread, NULL);
 }

@@ -20,6 +20,12 @@ void bulk_reset(void);
 /* Begins one over blocks that are watched, unless one is under way. */
 void bulk_start(enum bulk_kind kind);
 
+/*
+ * Hydrates all blocks that are watched, if there is the space, with the clone idle.  Not in
+ * a thread.
+ */
+void bulk_hydrate_all(void);
+
 /* In a suspend: waits for its end.  In a thread. */
 void bulk_wait(void);
 

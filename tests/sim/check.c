@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What has to hold when nothing is under way. */
 
+#include "below.h"
 #include "bio.h"
 #include "check.h"
+#include "layer.h"
 #include "memory.h"
 #include "model.h"
 #include "random.h"
@@ -14,22 +16,28 @@
 static void read_block(u64 block, u64 *tags)
 {
 	struct lc_extent extent;
-	u32 i;
 
-	lc_lookup(&edge.store, block, 1, &extent);
+	lc_lookup(edge.store, block, 1, &extent);
 	if (extent.kind == LC_UNLOADED) {
-		if (lc_map_load(&edge.store, block))
+		if (lc_map_load(edge.store, block))
 			violation("the leaf of block %llu cannot be loaded",
 				  (unsigned long long)block);
-		lc_lookup(&edge.store, block, 1, &extent);
+		lc_lookup(edge.store, block, 1, &extent);
 	}
 	if (extent.kind == LC_DATA) {
 		medium_tags_now(extent.store, tags);
 		return;
 	}
-	for (i = 0; i < LC_BLOCK_SECTORS; i++)
-		tags[i] = extent.kind == LC_ZERO ? 0 :
-			  model_tag(CONTENT_BELOW, block * LC_BLOCK_SECTORS + i);
+	if (extent.kind == LC_ZERO)
+		memset(tags, 0, LC_BLOCK_SECTORS * sizeof(*tags));
+	else
+		below_block(block, tags);
+}
+
+/* A clone that was cut has them no more. */
+static bool beyond(u64 block)
+{
+	return block * LC_BLOCK_SECTORS >= model.sectors;
 }
 
 void check_recovered(void)
@@ -38,6 +46,8 @@ void check_recovered(void)
 	u32 i;
 
 	for (i = 0; i < model.watched; i++) {
+		if (beyond(model.history[i].block))
+			continue;
 		read_block(model.history[i].block, tags);
 		model_recovered(&model.history[i], tags);
 	}
@@ -54,6 +64,8 @@ void check_content(void)
 		u64 block = model.history[i].block;
 		u64 left = model.sectors - block * LC_BLOCK_SECTORS;
 
+		if (beyond(block))
+			continue;
 		read_block(block, tags);
 		model_read(block, left < LC_BLOCK_SECTORS ?
 			   (u8)((1u << left) - 1) : ALL_SECTORS, submitted, tags);
@@ -80,7 +92,7 @@ void check_device(void)
 {
 	struct kunit test = { .name = "walk of the device" };
 	struct walk *walk = walk_device(&test, read_now, NULL);
-	struct lc_store *store = &edge.store;
+	struct lc_store *store = edge.store;
 	u64 block;
 
 	expect("data blocks", store->map.data_blocks, walk->data_blocks);
@@ -114,7 +126,7 @@ static void use(struct account *account, u32 store, const char *what)
 
 static void account_page(struct account *account, struct lc_page *page)
 {
-	const struct lc_ref *ref = lc_page_ref(&edge.store, page);
+	const struct lc_ref *ref = lc_page_ref(edge.store, page);
 	const struct lc_node *node;
 	u32 i;
 
@@ -145,12 +157,14 @@ static void account_leaf(struct account *account, const struct lc_leaf *leaf)
 
 static void visit_all(struct account *account)
 {
-	struct lc_store *store = &edge.store;
+	struct lc_store *store = edge.store;
+	/* A clone that was cut may have pages behind its end. */
+	u64 end = lc_subtree_blocks(&store->map, store->super.root_level);
 	struct lc_page *page;
 	unsigned long flags;
 	u64 block = 0, covered;
 
-	while (block < store->blocks) {
+	while (block < end) {
 		spin_lock_irqsave(&store->lock, flags);
 		page = lc_map_visit(store, block, &covered);
 		if (!page->level)
@@ -168,10 +182,10 @@ static void visit_all(struct account *account)
 
 static void check_bitmap(const struct account *account)
 {
-	const struct lc_alloc *alloc = &edge.store.alloc;
+	const struct lc_alloc *alloc = &edge.store->alloc;
 	u32 at;
 
-	for (at = edge.store.super.layout.data_start; at < alloc->data_end; at++)
+	for (at = edge.store->super.layout.data_start; at < alloc->data_end; at++)
 		if (test_bit(at, alloc->bitmap) != !!account->used[at])
 			violation("store block %u is %s, and the bitmap says %s", at,
 				  account->used[at] ? "used" : "free",
@@ -181,12 +195,12 @@ static void check_bitmap(const struct account *account)
 void check_accounts(void)
 {
 	static struct account account;
-	const struct lc_alloc *alloc = &edge.store.alloc;
+	const struct lc_alloc *alloc = &edge.store->alloc;
 
 	memset(&account, 0, sizeof(account));
 	visit_all(&account);
-	account_page(&account, &edge.store.map.root->page);
-	expect("data blocks", edge.store.map.data_blocks, account.data);
+	account_page(&account, &edge.store->map.root->page);
+	expect("data blocks", edge.store->map.data_blocks, account.data);
 	expect("used blocks", alloc->used_blocks, account.data + alloc->freeing_blocks);
 	expect("blocks on their way back", alloc->freeing_blocks, 0);
 	if (alloc->scan == LC_SCAN_DONE)
@@ -197,24 +211,6 @@ void check_accounts(void)
 
 static u32 damaged_block;
 static u8 undamaged[LC_BLOCK_SIZE];
-
-static bool newest_super(struct lc_super *super)
-{
-	struct lc_header header;
-	enum lc_header_fault fault;
-	struct lc_super other;
-	bool first;
-
-	if (lc_header_decode(medium_now(LC_HEADER_BLOCK), &header, &fault))
-		return false;
-	first = !lc_super_decode(medium_now(LC_SUPER_BLOCK_0), header.store_uuid, 0,
-				 super);
-	if (lc_super_decode(medium_now(LC_SUPER_BLOCK_1), header.store_uuid, 1, &other))
-		return first;
-	if (!first || other.generation > super->generation)
-		*super = other;
-	return true;
-}
 
 /* Blocks of whole groups from the replay point on, but for the last group. */
 static u32 groups_before_last(const struct lc_super *super)
@@ -248,7 +244,7 @@ bool check_damage(void)
 	u8 page[LC_BLOCK_SIZE];
 	u32 blocks;
 
-	if (!newest_super(&super) || !super.owner_epoch)
+	if (!layer_super(medium_seen(), &super) || !super.owner_epoch)
 		return false;
 	blocks = groups_before_last(&super);
 	if (!blocks)

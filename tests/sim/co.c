@@ -22,7 +22,7 @@
 
 int sim_points_left = NEVER;
 struct co *co_current;
-u32 co_ready, co_blocked;
+u32 co_ready, co_blocked, co_spins;
 
 static struct co *ready[THREADS_MAX];
 static struct co *blocked[THREADS_MAX];
@@ -228,6 +228,7 @@ void co_reset(void)
 
 	co_ready = 0;
 	co_blocked = 0;
+	co_spins = 0;
 	free_list = NULL;
 	for (i = made; i-- > 0;) {
 		every[i]->next = free_list;
@@ -264,15 +265,19 @@ static void release(bool *held)
 void sim_spin_lock(bool *held)
 {
 	acquire(held);
-	if (co_current)
+	if (co_current) {
 		co_current->spins++;
+		co_spins++;
+	}
 }
 
 void sim_spin_unlock(bool *held)
 {
 	release(held);
-	if (co_current)
+	if (co_current) {
 		co_current->spins--;
+		co_spins--;
+	}
 	sim_point();
 }
 

@@ -23,6 +23,7 @@ struct co {
 extern struct co *co_current;	/* NULL: the scheduler itself */
 extern u32 co_ready;		/* how many could run */
 extern u32 co_blocked;		/* how many wait */
+extern u32 co_spins;		/* spinlocks that are held, by all of them */
 
 /* Makes a thread that is ready to run. */
 struct co *co_start(const char *name, void (*run)(void *arg), void *arg);

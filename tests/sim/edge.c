@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* struct lc_ops over the medium, and the works that the core asks for. */
+/* The drain, the works that the core asks for, and the store brought up and taken down. */
 
 #include <stdlib.h>
 #include "bulk.h"
 #include "edge.h"
+#include "layer.h"
 #include "memory.h"
 #include "random.h"
 #include "report.h"
 
 struct edge edge;
+const u8 edge_boot[LC_UUID_BYTES] = "the simulator";
 
 /* The drain, as drain.c has it ----------------------------------------- */
 
@@ -32,7 +34,7 @@ void edge_drain_leave(int phase)
 		co_wake(&edge.drain.count[phase]);
 }
 
-static void drain_wait(void)
+void edge_drain_wait(void)
 {
 	struct drain *drain = &edge.drain;
 	u32 phase;
@@ -54,258 +56,18 @@ void edge_read_lock(void)
 
 void edge_read_unlock(void)
 {
-	if (!--edge.readers)
+	edge.readers--;
+	edge_grace();
+}
+
+/* Who holds a spinlock has interrupts off, which is as good as a lock of RCU. */
+void edge_grace(void)
+{
+	u32 own = co_current ? co_current->spins : 0;
+
+	if (!edge.readers && co_spins == own)
 		memory_grace();
 }
-
-/* Operations ---------------------------------------------------------- */
-
-static int op_read(void *ctx, u32 block, void *page)
-{
-	struct batch batch = { 0 };
-
-	(void)ctx;
-	medium_read_page(block, page, &batch);
-	return batch_wait(&batch);
-}
-
-static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
-		    bool fua)
-{
-	struct batch batch = { 0 };
-	unsigned int i;
-	int error;
-
-	(void)ctx;
-	for (i = 0; i < count; i++) {
-		trace(TRACE_SUBMIT, vec[i].block, fua, 1, 0);
-		medium_write_page(vec[i].block, vec[i].page, fua, &batch);
-	}
-	edge.in_super = fua;
-	error = batch_wait(&batch);
-	edge.in_super = false;
-	if (error == -ENOSPC)
-		edge_below_full();
-	return error;
-}
-
-static int op_flush(void *ctx)
-{
-	struct batch batch = { 0 };
-	int error;
-
-	(void)ctx;
-	medium_flush(&batch);
-	error = batch_wait(&batch);
-	trace(TRACE_FLUSHED, (u64)-error, 0, 0, 0);
-	return error;
-}
-
-static void op_discard(void *ctx, u32 block, u32 count)
-{
-	struct batch batch = { 0 };
-
-	(void)ctx;
-	may_sleep();
-	sim_point();
-	if (!edge.discard_passdown)
-		return;
-	trace(TRACE_DISCARDED, block, count, 0, 0);
-	edge.in_discard = true;
-	medium_discard(block, count, &batch);
-	batch_wait(&batch);
-	edge.in_discard = false;
-}
-
-static void op_drain(void *ctx)
-{
-	(void)ctx;
-	may_sleep();
-	if (!(edge.faults & FAULT_NO_DRAIN))
-		drain_wait();
-}
-
-static void round_done(void *arg)
-{
-	(void)arg;
-	co_current->atomic = true;
-	if (lc_round_io_done(&edge.store, edge.round.error)) {
-		smp_store_release(&edge.round_step, true);
-		edge_queue(&edge.round_work);
-	}
-	edge.round_steps--;
-	co_wake(&edge.round_steps);
-}
-
-static void round_batch_done(struct batch *batch)
-{
-	(void)batch;
-	co_start("round's completion", round_done, NULL);
-}
-
-static void op_round_io(void *ctx, enum lc_round_io kind,
-			const struct lc_vec *vec, unsigned int count)
-{
-	unsigned int i;
-
-	(void)ctx;
-	may_sleep();
-	if (edge.round.pending)
-		violation("two steps of a round at a time");
-	trace(TRACE_ROUND_IO, kind, count, count ? vec[0].block : 0,
-	      edge.store.round.started);
-	edge.round.error = 0;
-	edge.round.done = round_batch_done;
-	edge.round_steps++;
-	if (kind == LC_ROUND_FLUSH)
-		medium_flush(&edge.round);
-	for (i = 0; i < count; i++)
-		medium_write_page(vec[i].block, vec[i].page,
-				  kind == LC_ROUND_CLOSE, &edge.round);
-}
-
-static void *op_page_get(void *ctx, bool wait)
-{
-	(void)ctx;
-	if (wait)
-		may_sleep();
-	else if (random_chance(edge.scarce_percent))
-		return NULL;
-	sim_point();
-	return memory_page_get();
-}
-
-static void op_page_put(void *ctx, void *page)
-{
-	(void)ctx;
-	memory_page_put(page);
-}
-
-static struct lc_leaf *op_leaf_get(void *ctx)
-{
-	(void)ctx;
-	may_sleep();
-	sim_point();
-	return memory_leaf_get();
-}
-
-static struct lc_node *op_node_get(void *ctx)
-{
-	(void)ctx;
-	may_sleep();
-	sim_point();
-	return memory_node_get();
-}
-
-static void op_leaf_put(void *ctx, struct lc_leaf *leaf)
-{
-	(void)ctx;
-	trace(TRACE_EVICT, leaf->page.index, leaf->page.claims, 0, 0);
-	edge.evicted++;
-	memory_leaf_put(leaf);
-	if (!edge.readers)
-		memory_grace();
-}
-
-static void op_node_put(void *ctx, struct lc_node *node)
-{
-	(void)ctx;
-	memory_node_put(node);
-	if (!edge.readers)
-		memory_grace();
-}
-
-static void *op_bitmap_get(void *ctx, size_t bytes)
-{
-	void *bitmap;
-
-	(void)ctx;
-	may_sleep();
-	if (edge.no_memory && random_chance(50))
-		return NULL;
-	bitmap = memory_page_get();
-	if (bytes > LC_BLOCK_SIZE)
-		violation("a bitmap of %zu bytes", bytes);
-	memset(bitmap, 0, LC_BLOCK_SIZE);
-	return bitmap;
-}
-
-static void op_bitmap_put(void *ctx, void *bitmap)
-{
-	(void)ctx;
-	memory_page_put(bitmap);
-}
-
-static void op_kick(void *ctx, enum lc_kick what)
-{
-	(void)ctx;
-	trace(TRACE_KICK, what, 0, 0, 0);
-	switch (what) {
-	case LC_KICK_RETRY:
-		edge.retries++;
-		co_wake(&edge.retries);
-		return;
-	case LC_KICK_SPACE:
-		edge.spaces++;
-		co_wake(&edge.spaces);
-		return;
-	case LC_KICK_ROUND:
-		edge_queue(&edge.round_work);
-		return;
-	case LC_KICK_DIRTY:
-		edge.tick_armed = true;
-		return;
-	case LC_KICK_CHECKPOINT:
-		edge.kicks |= what;
-		if (edge.live)
-			edge_queue(&edge.checkpoint_work);
-		return;
-	default:
-		edge.kicks |= what;
-		if (edge.live)
-			edge_queue(&edge.space_work);
-	}
-}
-
-static void op_answer(void *ctx, struct lc_wait *wait, int error)
-{
-	struct edge_wait *own = container_of(wait, struct edge_wait, core);
-
-	(void)ctx;
-	trace(TRACE_ANSWER, (u64)-error, 0, 0, 0);
-	if (own->answered)
-		violation("a wait for a round was answered twice");
-	own->answered = true;
-	own->error = error;
-	co_wake(own);
-}
-
-static void op_report(void *ctx, const char *what, u64 block)
-{
-	(void)ctx;
-	trace(TRACE_REPORT, (u64)(uintptr_t)what, block, 0, 0);
-	edge_reported(what, block);
-}
-
-static const struct lc_ops ops = {
-	.read = op_read,
-	.write = op_write,
-	.flush = op_flush,
-	.discard = op_discard,
-	.drain = op_drain,
-	.round_io = op_round_io,
-	.page_get = op_page_get,
-	.page_put = op_page_put,
-	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
-	.bitmap_get = op_bitmap_get,
-	.leaf_put = op_leaf_put,
-	.node_put = op_node_put,
-	.bitmap_put = op_bitmap_put,
-	.kick = op_kick,
-	.answer = op_answer,
-	.report = op_report,
-};
 
 /* Works, as work.c has them -------------------------------------------- */
 
@@ -321,15 +83,15 @@ static void round_work(void)
 {
 	if (smp_load_acquire(&edge.round_step)) {
 		WRITE_ONCE(edge.round_step, false);
-		lc_round_step(&edge.store);
+		lc_round_step(edge.store);
 	}
-	lc_round_run(&edge.store, false);
+	lc_round_run(edge.store, false);
 }
 
 static void checkpoint_work(void)
 {
-	if (take_kicks(LC_KICK_CHECKPOINT) && lc_checkpoint_wanted(&edge.store))
-		lc_checkpoint(&edge.store);
+	if (take_kicks(LC_KICK_CHECKPOINT) && lc_checkpoint_wanted(edge.store))
+		lc_checkpoint(edge.store);
 }
 
 static void space_work(void)
@@ -338,8 +100,8 @@ static void space_work(void)
 					LC_KICK_EVENT);
 
 	if (kicks & LC_KICK_RECLAIM)
-		lc_reclaim(&edge.store);
-	if ((kicks & LC_KICK_SCAN) && lc_scan(&edge.store) == -ENOMEM)
+		lc_reclaim(edge.store);
+	if ((kicks & LC_KICK_SCAN) && lc_scan(edge.store) == -ENOMEM)
 		edge.tick_armed = true;
 }
 
@@ -351,7 +113,7 @@ void edge_below_full(void)
 
 static void tick_work(void)
 {
-	struct lc_store *store = &edge.store;
+	struct lc_store *store = edge.store;
 
 	if (READ_ONCE(edge.below_full)) {
 		edge.below_full = false;
@@ -359,7 +121,7 @@ static void tick_work(void)
 		co_wake(&edge.spaces);
 	}
 	if (READ_ONCE(store->checkpoint_due))
-		op_kick(NULL, LC_KICK_CHECKPOINT);
+		edge_ops.kick(&edge, LC_KICK_CHECKPOINT);
 	edge.retries++;
 	co_wake(&edge.retries);
 	if (lc_round_wanted(store)) {
@@ -370,11 +132,13 @@ static void tick_work(void)
 			lc_checkpoint(store);
 	} else if (READ_ONCE(store->map.leaves_in_memory)) {
 		lc_map_evict(store, 64);
+		layers_evict_idle();
 		if (lc_failed(store))
 			return;
 	} else {
 		lc_scan_forget(store);
-		return;
+		if (!layers_evict_idle() || lc_failed(store))
+			return;
 	}
 	edge.tick_armed = true;
 }
@@ -457,8 +221,11 @@ void edge_reset(void)
 	co_reset();
 	bulk_reset();
 	memory_reset();
+	layers_reset();
 	memset(&edge, 0, sizeof(edge));
 	edge.faults = faults;
+	edge.store = memory_store_get();
+	medium.noticed = &edge.store->failed;
 	edge.round_work = (struct work) { .name = "round", .run = round_work };
 	edge.checkpoint_work = (struct work) {
 		.name = "checkpoint", .run = checkpoint_work
@@ -470,23 +237,25 @@ void edge_reset(void)
 
 const char *edge_open(void)
 {
-	static const u8 boot[LC_UUID_BYTES] = "the simulator";
 	struct lc_super *super = memory_page_get();
 	void *page = memory_page_get();
 	enum lc_header_fault fault;
 	const char *why;
 	int error, stale;
 
-	why = lc_super_load(&ops, &edge, page, super, &fault, &stale);
-	trace(TRACE_OPEN, why ? 0 : super->generation, (u64)stale, 0, 0);
-	if (!why && lc_store_init(&edge.store, &ops, &edge, super, false))
+	why = lc_super_load(&edge_ops, &edge, page, super, &fault, &stale);
+	trace(TRACE_OPEN, why ? 0 : super->generation, (u64)stale, layers.count, 0);
+	if (!why)
+		why = layers_open(super);
+	if (!why && lc_store_init(edge.store, &edge_ops, &edge, super, false))
 		why = "has no memory";
 	if (!why) {
 		edge.open = true;
-		lc_store_own(&edge.store, "sim", boot);
-		error = lc_store_open(&edge.store, stale);
+		lc_store_own(edge.store, "sim", edge_boot);
+		error = lc_store_open(edge.store, stale);
 		if (error)
 			why = error == -EUCLEAN ? "is damaged" : "cannot be opened";
+		edge.store->chain = layers.count ? &layers.chain : NULL;
 		edge.live = !error;
 	}
 	memory_page_put(super);
@@ -505,7 +274,7 @@ int edge_round_sync(void)
 {
 	struct edge_wait wait = { .answered = false };
 
-	lc_round_wait(&edge.store, &wait.core);
+	lc_round_wait(edge.store, &wait.core);
 	return edge_wait_answer(&wait);
 }
 
@@ -514,16 +283,18 @@ int edge_park(void)
 	int error;
 
 	bulk_wait();
+	while (edge.announcing)
+		co_block(&edge.announcing);
 	edge_round_sync();
-	WRITE_ONCE(edge.store.stop_scan, true);
+	WRITE_ONCE(edge.store->stop_scan, true);
 	edge.live = false;
 	edge.tick_armed = false;
 	cancel_work(&edge.tick_work);
 	cancel_work(&edge.space_work);
 	cancel_work(&edge.checkpoint_work);
 	flush_work(&edge.round_work);
-	drain_wait();
-	error = lc_store_park(&edge.store);
+	edge_drain_wait();
+	error = lc_store_park(edge.store);
 	while (edge.round_steps)
 		co_block(&edge.round_steps);
 	flush_work(&edge.round_work);
@@ -532,10 +303,15 @@ int edge_park(void)
 
 int edge_resume(void)
 {
-	static const u8 boot[LC_UUID_BYTES] = "the simulator";
-	int error = lc_store_resume(&edge.store, "sim", boot);
+	int error = lc_store_resume(edge.store, "sim", edge_boot);
 
-	WRITE_ONCE(edge.store.stop_scan, false);
+	edge_go_on();
+	return error;
+}
+
+void edge_go_on(void)
+{
+	WRITE_ONCE(edge.store->stop_scan, false);
 	edge.live = true;
 	edge.suspending = false;
 	if (edge.kicks & LC_KICK_CHECKPOINT)
@@ -543,12 +319,62 @@ int edge_resume(void)
 	if (edge.kicks & ~LC_KICK_CHECKPOINT)
 		edge_queue(&edge.space_work);
 	edge.tick_armed = true;
+}
+
+int edge_freeze(const char *name)
+{
+	int error = lc_store_freeze(edge.store, name);
+
+	flush_work(&edge.round_work);
 	return error;
+}
+
+void edge_forget(void)
+{
+	edge.store = memory_store_get();
+	medium.noticed = &edge.store->failed;
+	edge.open = false;
+	edge.kicks = 0;
+	edge.idle_ticks = 0;
+	edge.suspending = false;
+	edge.tick_armed = true;
+}
+
+void edge_open_empty(void)
+{
+	struct lc_super *super = memory_page_get();
+	const struct lc_super *top;
+
+	if (edge.open && (!layers.count || edge.store != layers.layer[layers.count - 1].store))
+		lc_store_destroy(edge.store);
+	edge_forget();
+	edge.freeze_failed = true;
+	top = &layers.layer[layers.count - 1].store->super;
+	*super = *top;
+	random_fill(super->store_uuid, LC_UUID_BYTES);
+	memcpy(super->parent_uuid, top->content_uuid, LC_UUID_BYTES);
+	super->state = LC_STORE_WRITABLE;
+	super->head_generation++;
+	super->layers = top->layers + 1;
+	super->overlap_sectors = super->clone_sectors;
+	super->root = (struct lc_ref) { .state = LC_REF_NONE };
+	super->page_blocks = 0;
+	if (layers_open(super))
+		violation("no index over the layers after a freeze that failed");
+	if (lc_store_init(edge.store, &edge_ops, &edge, super, false) ||
+	    lc_map_open(edge.store))
+		violation("no empty store after a freeze that failed");
+	edge.store->chain = &layers.chain;
+	edge.open = true;
+	edge.live = true;
+	memory_page_put(super);
+	lc_fail(edge.store, "a snapshot failed");
 }
 
 void edge_destroy(void)
 {
-	lc_store_destroy(&edge.store);
+	lc_store_destroy(edge.store);
+	layers_close();
 	edge.open = false;
 	memory_grace();
 	if (memory_out())
@@ -558,8 +384,8 @@ void edge_destroy(void)
 
 void edge_extend(void)
 {
-	WRITE_ONCE(edge.store.stop_scan, true);
+	WRITE_ONCE(edge.store->stop_scan, true);
 	flush_work(&edge.space_work);
-	lc_store_extend(&edge.store, (u64)medium.blocks * LC_BLOCK_SECTORS);
-	WRITE_ONCE(edge.store.stop_scan, false);
+	lc_store_extend(edge.store, (u64)medium.blocks * LC_BLOCK_SECTORS);
+	WRITE_ONCE(edge.store->stop_scan, false);
 }

@@ -38,7 +38,7 @@ struct edge_wait {
 #define FAULT_HELD_LATE		4	/* whether a block is held is asked after the look-up */
 
 struct edge {
-	struct lc_store store;
+	struct lc_store *store;	/* zeroed until it is brought up */
 	bool open;
 	u32 faults;
 
@@ -59,6 +59,9 @@ struct edge {
 	u32 spaces;
 	bool error_if_no_space;
 	bool suspending;
+	bool growing;		/* the device has grown, and is not yet in use */
+	bool announcing;	/* a change of the table */
+	bool freeze_failed;	/* or what was to follow: failed mode, for no fault below */
 	bool below_full;	/* the device had no space: the tick tries again */
 	bool discard_passdown;
 	u32 scarce_percent;	/* of page_get(wait = false) that fail */
@@ -69,11 +72,15 @@ struct edge {
 	u32 readers;		/* lock-free, under RCU */
 	bool in_super;		/* a superblock is being written */
 	bool in_discard;
+	u32 loads_below;	/* that are under way */
 	u64 starved;
 	u64 evicted;
+	u64 evicted_below;
 };
 
 extern struct edge edge;
+extern const struct lc_ops edge_ops;	/* ops.c */
+extern const u8 edge_boot[LC_UUID_BYTES];
 
 /* Sets the edges up with no store; whatever there was is forgotten. */
 void edge_reset(void);
@@ -84,6 +91,22 @@ const char *edge_open(void);
 /* Settles and parks it, as a suspend does; goes on.  In a thread.  0 or errno. */
 int edge_park(void);
 int edge_resume(void);
+
+/* The last part of a resume: work runs, and the guest may go on. */
+void edge_go_on(void);
+
+/*
+ * Freezes what is parked.  In a thread.  The store is then somebody else's, and
+ * edge_forget() makes place for another.
+ */
+int edge_freeze(const char *name);
+void edge_forget(void);
+
+/*
+ * The clone goes on, in failed mode, without a store of its own over the layers that there
+ * are: open_empty() of store.c.  In a thread.
+ */
+void edge_open_empty(void);
 
 /* Frees what is parked or failed, with nothing under way. */
 void edge_destroy(void);
@@ -110,8 +133,12 @@ int edge_wait_answer(struct edge_wait *wait);
 void edge_read_lock(void);
 void edge_read_unlock(void);
 
+/* What was given back may go, if nobody can be reading it. */
+void edge_grace(void);
+
 int edge_drain_enter(void);
 void edge_drain_leave(int phase);
+void edge_drain_wait(void);
 
 /* The core has found damage; the world says whether that can be. */
 void edge_reported(const char *what, u64 block);

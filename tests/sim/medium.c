@@ -5,7 +5,6 @@
  */
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include "co.h"
 #include "medium.h"
 #include "random.h"
@@ -31,69 +30,20 @@ struct request {
 	u64 tag[LC_BLOCK_SECTORS];
 	u8 *page;		/* of a write of a page: its own; of a read: the reader's */
 	u64 *tags;		/* the reader's */
+	const struct image *from;	/* of a read */
 	struct batch *batch;
 	struct request *next;	/* of the free ones */
 };
 
 struct medium medium;
 
-static u8 *seen, *durable;	/* the images */
-static u8 *touched;		/* by block */
-static u8 *provided;		/* by block: it has its space, where that is thin */
-static u32 *touched_list, touched_count, image_blocks;
+static struct image *seen, *durable;
+static u8 provided[IMAGE_BLOCKS];	/* by block: it has its space, where that is thin */
 static struct request *under_way[REQUESTS_MAX];
 static struct request *cached[REQUESTS_MAX];	/* oldest first */
 static struct request *free_requests;
 static void *free_pages;
 static u64 clock_now;
-
-static u8 *at(u8 *image, u32 block)
-{
-	return image + (size_t)block * LC_BLOCK_SIZE;
-}
-
-/* Content that nobody wrote.  It depends on nothing, so that runs repeat. */
-static u64 garbage(u32 block, u32 sector)
-{
-	u64 z = ((u64)block << 3 | sector) * 0x9e3779b97f4a7c15ull;
-
-	return (z ^ (z >> 29)) | 1ull << 63 | 1;
-}
-
-static void put_tag(u8 *image, u32 block, u32 sector, u64 tag)
-{
-	memcpy(at(image, block) + sector * SECTOR, &tag, sizeof(tag));
-}
-
-static void wipe(u8 *image, u32 block)
-{
-	u32 sector;
-
-	memset(at(image, block), 0, LC_BLOCK_SIZE);
-	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
-		put_tag(image, block, sector, garbage(block, sector));
-}
-
-static u8 *map_image(u32 blocks)
-{
-	u8 *image = mmap(NULL, (size_t)blocks * LC_BLOCK_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	u32 block;
-
-	if (image == MAP_FAILED)
-		abort();
-	for (block = 0; block < blocks; block++)
-		wipe(image, block);
-	return image;
-}
-
-static void touch(u32 block)
-{
-	if (touched[block])
-		return;
-	touched[block] = 1;
-	touched_list[touched_count++] = block;
-}
 
 static struct request *get(enum kind kind, u32 block, struct batch *batch)
 {
@@ -110,6 +60,7 @@ static struct request *get(enum kind kind, u32 block, struct batch *batch)
 	request->fua = false;
 	request->lost = false;
 	request->page = NULL;
+	request->from = seen;
 	request->batch = batch;
 	batch->pending++;
 	under_way[medium.under_way++] = request;
@@ -132,35 +83,43 @@ static void put_all(struct request **list, u32 *count)
 		put(list[--*count]);
 }
 
-void medium_new(u32 blocks, u32 most)
+/* All that was under way or cached is forgotten. */
+static void start(u32 blocks)
 {
-	u32 i;
-
 	put_all(under_way, &medium.under_way);
 	put_all(cached, &medium.writes_cached);
-	if (!seen) {
-		seen = map_image(most);
-		durable = map_image(most);
-		touched = calloc(most, 1);
-		provided = calloc(most, 1);
-		touched_list = calloc(most, sizeof(*touched_list));
-		image_blocks = most;
-	}
-	if (most > image_blocks)
-		abort();
-	for (i = 0; i < touched_count; i++) {
-		wipe(seen, touched_list[i]);
-		wipe(durable, touched_list[i]);
-		touched[touched_list[i]] = 0;
-	}
-	touched_count = 0;
+	seen = image_get();
+	durable = image_get();
 	medium.blocks = blocks;
 	medium.fail = 0;
 	medium.failures = 0;
 	medium.lost = false;
 	medium.thin = false;
-	memset(provided, 0, image_blocks);
+	memset(provided, 0, sizeof(provided));
 	clock_now = 1;
+}
+
+void medium_new(u32 blocks)
+{
+	if (seen) {
+		image_put(seen);
+		image_put(durable);
+	}
+	start(blocks);
+}
+
+struct image *medium_replace(u32 blocks)
+{
+	struct image *old = durable;
+	u64 failures = medium.failures;
+
+	if (medium.under_way)
+		violation("a store is retired with %u requests under way",
+			  medium.under_way);
+	image_put(seen);
+	start(blocks);
+	medium.failures = failures;
+	return old;
 }
 
 void medium_thin(u32 room, u32 block, u32 count)
@@ -204,6 +163,24 @@ void medium_read_page(u32 block, void *page, struct batch *batch)
 	get(READ_PAGE, block, batch)->page = page;
 }
 
+void medium_read_other_tags(const struct image *image, u32 block, u64 *tags,
+			    struct batch *batch)
+{
+	struct request *request = get(READ_TAGS, block, batch);
+
+	request->tags = tags;
+	request->from = image;
+}
+
+void medium_read_other_page(const struct image *image, u32 block, void *page,
+			    struct batch *batch)
+{
+	struct request *request = get(READ_PAGE, block, batch);
+
+	request->page = page;
+	request->from = image;
+}
+
 void medium_flush(struct batch *batch)
 {
 	get(FLUSH, 0, batch)->clock = ++clock_now;
@@ -227,9 +204,10 @@ int batch_wait(struct batch *batch)
 	return batch->error;
 }
 
-static void copy_sectors(u8 *image, const struct request *request, u8 sectors)
+static void copy_sectors(struct image *image, const struct request *request,
+			 u8 sectors)
 {
-	u8 *to = at(image, request->block);
+	u8 *to = image_touch(image, request->block);
 	u32 sector;
 
 	if (request->page && sectors == ALL_SECTORS) {
@@ -260,10 +238,9 @@ static void supersede(u32 block, u8 sectors)
 
 static void complete_write(struct request *request, bool failed)
 {
-	/* Of one that fails, any part may have been written. */
-	if (failed)
+	/* Of one that fails, any part may have been written, or all of it. */
+	if (failed && random_chance(70))
 		request->sectors &= (u8)random_u64();
-	touch(request->block);
 	copy_sectors(seen, request, request->sectors);
 	if (request->fua && !failed) {
 		supersede(request->block, request->sectors);
@@ -299,18 +276,22 @@ static void complete_flush(u64 begun, bool failed)
 	medium.writes_cached = kept;
 }
 
+void medium_sync(void)
+{
+	complete_flush(~0ull, false);
+}
+
 /* Anything: the old content, or garbage, for good. */
 static void discard_one(u32 block)
 {
 	u8 sectors = (u8)random_u64();
 	u32 sector;
 
-	touch(block);
 	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++) {
 		if (!(sectors >> sector & 1))
 			continue;
-		put_tag(seen, block, sector, ~garbage(block, sector));
-		put_tag(durable, block, sector, ~garbage(block, sector));
+		image_put_tag(seen, block, sector, ~image_garbage(block, sector));
+		image_put_tag(durable, block, sector, ~image_garbage(block, sector));
 	}
 	supersede(block, sectors);
 }
@@ -343,7 +324,8 @@ static bool no_space(const struct request *request)
 static void complete(struct request *request)
 {
 	bool beyond = request->kind != FLUSH && request->kind != OTHER &&
-		      request->block >= medium.blocks;
+		      request->block >= (request->from == seen ? medium.blocks :
+					 IMAGE_BLOCKS);
 	bool failed = beyond || (medium.fail &&
 				 (random_u64() & 0xffff) < medium.fail);
 	struct batch *batch = request->batch;
@@ -361,11 +343,12 @@ static void complete(struct request *request)
 	trace(TRACE_COMPLETE, (u64)(uintptr_t)kinds[request->kind], request->block, request->sectors, failed);
 	switch (request->kind) {
 	case READ_TAGS:
-		medium_tags_now(request->block, request->tags);
+		image_tags(request->from, request->block, request->tags);
 		break;
 	case READ_PAGE:
 		if (!failed)
-			memcpy(request->page, at(seen, request->block), LC_BLOCK_SIZE);
+			memcpy(request->page, image_at(request->from, request->block),
+			       LC_BLOCK_SIZE);
 		break;
 	case WRITE:
 		if (beyond)
@@ -416,7 +399,6 @@ static void survive(struct request *request, u32 keep, u32 tear)
 		else if (random_chance(keep))
 			sectors = request->sectors;
 	}
-	touch(request->block);
 	trace(TRACE_SURVIVES, request->block, sectors, !!request->page, request->fua);
 	copy_sectors(durable, request, sectors);
 }
@@ -424,18 +406,19 @@ static void survive(struct request *request, u32 keep, u32 tear)
 /* Makes what reads see what is durable. */
 static void revert(const struct request *request)
 {
+	u64 tags[LC_BLOCK_SECTORS];
 	u32 sector;
 
 	if (request->kind != WRITE)
 		return;
 	if (request->page) {
-		memcpy(at(seen, request->block), at(durable, request->block),
-		       LC_BLOCK_SIZE);
+		memcpy(image_touch(seen, request->block),
+		       image_at(durable, request->block), LC_BLOCK_SIZE);
 		return;
 	}
+	image_tags(durable, request->block, tags);
 	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
-		memcpy(at(seen, request->block) + sector * SECTOR,
-		       at(durable, request->block) + sector * SECTOR, sizeof(u64));
+		image_put_tag(seen, request->block, sector, tags[sector]);
 }
 
 static void shuffle(struct request **list, u32 count)
@@ -470,24 +453,25 @@ void medium_cut(void)
 	medium.lost = false;
 }
 
+const struct image *medium_seen(void)
+{
+	return seen;
+}
+
 const void *medium_now(u32 block)
 {
-	return at(seen, block);
+	return image_at(seen, block);
 }
 
 void medium_tags_now(u32 block, u64 *tags)
 {
-	u32 sector;
-
-	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++)
-		memcpy(&tags[sector], at(seen, block) + sector * SECTOR, sizeof(*tags));
+	image_tags(seen, block, tags);
 }
 
 void medium_put(u32 block, const void *page)
 {
-	touch(block);
 	provided[block] = 1;
 	supersede(block, ALL_SECTORS);
-	memcpy(at(seen, block), page, LC_BLOCK_SIZE);
-	memcpy(at(durable, block), page, LC_BLOCK_SIZE);
+	memcpy(image_touch(seen, block), page, LC_BLOCK_SIZE);
+	memcpy(image_touch(durable, block), page, LC_BLOCK_SIZE);
 }

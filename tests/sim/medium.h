@@ -12,14 +12,11 @@
  * A flush that fails may have lost what it should have made durable.  From there
  * until the host has taken notice every flush fails: the block layer promises
  * that one which succeeds has done its work, whatever came before.
- *
- * Blocks are kept in full, but guest data is only looked at and written where a
- * sector begins: 8 bytes, its tag.
  */
 #ifndef LCLONE_SIM_MEDIUM_H
 #define LCLONE_SIM_MEDIUM_H
 
-#include "core/geometry.h"
+#include "image.h"
 
 #define ALL_SECTORS 0xff
 
@@ -45,8 +42,14 @@ struct medium {
 
 extern struct medium medium;
 
-/* An empty device of @blocks that may grow up to @most; content by chance. */
-void medium_new(u32 blocks, u32 most);
+/* An empty device of @blocks that may grow up to IMAGE_BLOCKS; content by chance. */
+void medium_new(u32 blocks);
+
+/*
+ * The same in the place of the one that there was, on which nothing is under way.
+ * What was not flushed is lost at once; the rest is returned, for image_put().
+ */
+struct image *medium_replace(u32 blocks);
 
 /* Makes it thin, with @room; @count blocks from @block on have their space. */
 void medium_thin(u32 room, u32 block, u32 count);
@@ -59,11 +62,19 @@ void medium_read_tags(u32 block, u64 *tags, struct batch *batch);
 void medium_read_page(u32 block, void *page, struct batch *batch);
 void medium_flush(struct batch *batch);
 void medium_discard(u32 block, u32 count, struct batch *batch);
+/* Of another device, which never changes. */
+void medium_read_other_tags(const struct image *image, u32 block, u64 *tags,
+			    struct batch *batch);
+void medium_read_other_page(const struct image *image, u32 block, void *page,
+			    struct batch *batch);
 /* Some other device answers. */
 void medium_other(struct batch *batch);
 
 /* The running thread waits for all of @batch; returns its error. */
 int batch_wait(struct batch *batch);
+
+/* A flush that does its work at once. */
+void medium_sync(void);
 
 /* Completes one of the requests that are under way. */
 void medium_step(void);
@@ -71,8 +82,8 @@ void medium_step(void);
 /* The power goes and comes back. */
 void medium_cut(void);
 
-
 /* What a read would see, at once. */
+const struct image *medium_seen(void);
 const void *medium_now(u32 block);
 void medium_tags_now(u32 block, u64 *tags);
 

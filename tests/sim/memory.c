@@ -31,6 +31,15 @@ static struct pool leaves = {
 static struct pool nodes = {
 	.name = "node", .bytes = sizeof(struct lc_node), .strict = true
 };
+static struct pool merged_leaves = {
+	.name = "merged leaf", .bytes = sizeof(struct lc_merged), .strict = true
+};
+static struct pool index_nodes = {
+	.name = "index node", .bytes = sizeof(struct lc_index_node), .strict = true
+};
+static struct pool stores = {
+	.name = "store", .bytes = sizeof(struct lc_store), .strict = true
+};
 
 /* Each piece has a word in front: whether it is poisoned. */
 static u64 *mark_of(void *piece)
@@ -108,25 +117,63 @@ struct lc_node *memory_node_get(void)
 	return get(&nodes);
 }
 
+struct lc_merged *memory_merged_get(void)
+{
+	return get(&merged_leaves);
+}
+
+struct lc_index_node *memory_index_get(void)
+{
+	return get(&index_nodes);
+}
+
+struct lc_store *memory_store_get(void)
+{
+	return get(&stores);
+}
+
+static void put_later(struct pool *pool, void *piece)
+{
+	pool->limbo[pool->limbo_count++] = piece;
+}
+
 void memory_leaf_put(struct lc_leaf *leaf)
 {
-	leaves.limbo[leaves.limbo_count++] = leaf;
+	put_later(&leaves, leaf);
 }
 
 void memory_node_put(struct lc_node *node)
 {
-	nodes.limbo[nodes.limbo_count++] = node;
+	put_later(&nodes, node);
+}
+
+void memory_merged_put(struct lc_merged *merged)
+{
+	put_later(&merged_leaves, merged);
+}
+
+void memory_index_put(struct lc_index_node *node)
+{
+	put_later(&index_nodes, node);
+}
+
+void memory_store_put(struct lc_store *store)
+{
+	put_later(&stores, store);
 }
 
 void memory_grace(void)
 {
 	grace(&leaves);
 	grace(&nodes);
+	grace(&merged_leaves);
+	grace(&index_nodes);
+	grace(&stores);
 }
 
 u32 memory_out(void)
 {
-	return pages.out + leaves.out + nodes.out;
+	return pages.out + leaves.out + nodes.out + merged_leaves.out + index_nodes.out;
 }
 
 void memory_reset(void)
@@ -134,4 +181,7 @@ void memory_reset(void)
 	reset(&pages);
 	reset(&leaves);
 	reset(&nodes);
+	reset(&merged_leaves);
+	reset(&index_nodes);
+	reset(&stores);
 }

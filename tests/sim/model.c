@@ -24,12 +24,20 @@ u64 model_tag(u32 content, u64 sector)
 	return ((u64)content << 32 | (sector + 1)) ^ salt;
 }
 
+u64 model_origin(u64 sector)
+{
+	if (sector >= model.origin)
+		violation("sector %llu of the origin is read, which has %llu",
+			  (unsigned long long)sector, (unsigned long long)model.origin);
+	return ((u64)CONTENT_BELOW << 32 | (sector + 1)) ^ salt;
+}
+
 static u64 tag_at(const struct history *history, u32 content, u32 sector)
 {
 	return model_tag(content, history->block * LC_BLOCK_SECTORS + sector);
 }
 
-void model_new(u64 sectors, u64 below)
+void model_new(u64 sectors, u64 below, u64 origin)
 {
 	u32 i;
 
@@ -43,6 +51,8 @@ void model_new(u64 sectors, u64 below)
 		abort();
 	model.sectors = sectors;
 	model.below = below;
+	model.origin = origin;
+	model.used = false;
 	model.clock = 1;
 	model.operation = CONTENT_FIRST;
 	model.flushed = 0;
@@ -63,33 +73,49 @@ static void baseline(struct history *history, u32 content, u8 sectors)
 	};
 }
 
+static void watch_block(u64 block)
+{
+	struct history *history = &model.history[model.watched++];
+
+	history->block = block;
+	history->pruned = 0;
+	history->versions = 0;
+	history->touched = true;
+	slot[block] = (u16)model.watched;
+	baseline(history, CONTENT_BELOW, ALL_SECTORS);
+	if (model.used)
+		baseline(history, CONTENT_ZERO, ALL_SECTORS);
+}
+
 void model_watch(u64 block, u32 most)
 {
 	u64 first = block - block % CLUSTER_BLOCKS;
 	u64 end = min(first + CLUSTER_BLOCKS, lc_blocks_of(model.sectors));
-	struct history *history;
 
 	if (model.watched + CLUSTER_BLOCKS > most || slot[first])
 		return;
 	cluster[model.clusters++] = first;
-	for (; first < end; first++) {
-		history = &model.history[model.watched++];
-		history->block = first;
-		history->pruned = 0;
-		history->versions = 0;
-		history->touched = true;
-		slot[first] = (u16)model.watched;
-		baseline(history, CONTENT_BELOW, ALL_SECTORS);
-	}
+	for (; first < end; first++)
+		watch_block(first);
+}
+
+u64 model_cluster(u32 i, u32 *count)
+{
+	u64 blocks = lc_blocks_of(model.sectors);
+
+	*count = cluster[i] >= blocks ? 0 :
+		 (u32)min_t(u64, CLUSTER_BLOCKS, blocks - cluster[i]);
+	return cluster[i];
 }
 
 u64 model_pick(u32 *left)
 {
-	u64 first = cluster[random_below(model.clusters)];
-	u32 length = (u32)min_t(u64, CLUSTER_BLOCKS,
-				lc_blocks_of(model.sectors) - first);
-	u32 skip = random_chance(50) ? 0 : random_below(length);
+	u32 length = 0, skip;
+	u64 first = 0;
 
+	while (!length)
+		first = model_cluster(random_below(model.clusters), &length);
+	skip = random_chance(50) ? 0 : random_below(length);
 	*left = length - skip;
 	return first + skip;
 }
@@ -149,6 +175,65 @@ static void prune(struct history *history)
 	}
 	history->versions = kept;
 	history->pruned = model.clock;
+}
+
+/* The sectors of it that are beyond the end, for good. */
+static void cut_off(struct history *history)
+{
+	u64 begin = history->block * LC_BLOCK_SECTORS;
+	u32 i, kept = 0;
+	u8 gone;
+
+	if (begin + LC_BLOCK_SECTORS <= model.sectors)
+		return;
+	gone = begin >= model.sectors ? ALL_SECTORS :
+	       (u8)(ALL_SECTORS << (model.sectors - begin));
+	for (i = 0; i < history->versions; i++) {
+		history->version[i].sectors &= ~gone;
+		if (history->version[i].sectors)
+			history->version[kept++] = history->version[i];
+	}
+	history->versions = kept;
+	if (kept == VERSIONS_MAX)
+		prune(history);
+	history->touched = true;
+	baseline(history, CONTENT_ZERO, gone);
+}
+
+/* The end of what was the last cluster, and some that are new. */
+static void watch_new(u64 blocks, u32 most)
+{
+	u64 now = lc_blocks_of(model.sectors);
+	u32 i;
+
+	for (i = 0; i < model.clusters; i++) {
+		u64 block = max(cluster[i], blocks);
+		u64 end = min(cluster[i] + CLUSTER_BLOCKS, now);
+
+		for (; block < end; block++)
+			if (!slot[block])
+				watch_block(block);
+	}
+	model_watch(now - 1, most);
+	for (i = random_below(4); now > blocks && i--;)
+		model_watch(blocks + random_u64() % (now - blocks), most);
+}
+
+void model_resize(u64 sectors, u32 most)
+{
+	u64 before = model.sectors;
+	u32 i;
+
+	if (sectors == before)
+		return;
+	model.sectors = sectors;
+	if (sectors > before) {
+		watch_new(lc_blocks_of(before), most);
+		return;
+	}
+	model.below = min(model.below, sectors);
+	for (i = 0; i < model.watched; i++)
+		cut_off(&model.history[i]);
 }
 
 static bool has_room(u64 first, u64 last)
@@ -347,4 +432,5 @@ void model_restart(void)
 {
 	model.clock++;
 	model.flushed = 0;
+	model.used = true;
 }

@@ -44,6 +44,8 @@ struct history {
 struct model {
 	u64 sectors;		/* of the clone */
 	u64 below;		/* sectors in which it sees the origin */
+	u64 origin;		/* sectors that this has */
+	bool used;		/* what is not watched may have been discarded */
 	u32 clock;
 	u32 operation;		/* the last */
 	u32 flushed;		/* what ended before is durable */
@@ -54,11 +56,20 @@ struct model {
 
 extern struct model model;
 
-/* A clone of @sectors that reads the origin up to @below; nothing is watched. */
-void model_new(u64 sectors, u64 below);
+/* A clone of @sectors that reads an origin of @origin up to @below; nothing is watched. */
+void model_new(u64 sectors, u64 below, u64 origin);
 
 /* Watches CLUSTER_BLOCKS blocks from @block on, rounded; @most blocks in all. */
 void model_watch(u64 block, u32 most);
+
+/* Cluster @i; @count is how many of its blocks the clone has now. */
+u64 model_cluster(u32 i, u32 *count);
+
+/*
+ * The clone has @sectors from now on: what is new reads as zeros, as does what was cut off,
+ * if it ever comes back.
+ */
+void model_resize(u64 sectors, u32 most);
 
 /* A watched block, and how many are watched from there on. */
 u64 model_pick(u32 *left);
@@ -66,6 +77,9 @@ u64 model_pick(u32 *left);
 bool model_watches(u64 block);
 
 u64 model_tag(u32 content, u64 sector);
+
+/* What the origin has there, which has to be that long. */
+u64 model_origin(u64 sector);
 
 /*
  * Notes an operation that gives @count sectors @content; returns its number, or 0 when there have

@@ -10,6 +10,7 @@
 #define OPS_MAX		40
 
 static struct op op_pool[OPS_MAX];
+static bool tail_zeroed;
 
 void op_reset(void)
 {
@@ -22,7 +23,8 @@ void op_reset(void)
 /* Errors reach exactly the I/O that they hit. */
 static void check_error(const struct op *op)
 {
-	if (op->error == -EIO && !medium.failures && !edge.suspending)
+	if (op->error == -EIO && !medium.failures && !edge.suspending &&
+	    !edge.freeze_failed)
 		violation("operation %u ended with EIO, and no request ever failed",
 			  op->number);
 	if (op->error == -ENOSPC && !edge.error_if_no_space && !edge.suspending)
@@ -45,6 +47,8 @@ void op_end(struct op *op)
 		model_flushed(op->submitted);
 	else if (op->number)
 		model_end(op->number, op->sector, op->sectors, !op->error, op->fua);
+	if (op->tail)
+		tail_zeroed = !op->error;
 	bios.ops--;
 }
 
@@ -157,4 +161,24 @@ void op_submit_comb(u64 first_leaf, u64 leaves)
 	op->sector = (leaf * LC_LEAF_ENTRIES + at) * LC_BLOCK_SECTORS;
 	op->sectors = blocks * LC_BLOCK_SECTORS;
 	submit(op);
+}
+
+bool op_zero(u64 sector, u64 sectors)
+{
+	struct op *op = op_new();
+
+	tail_zeroed = false;
+	if (!op)
+		return false;
+	op->kind = OP_WRITE_ZEROES;
+	op->tail = true;
+	op->sector = sector;
+	op->sectors = (u32)sectors;
+	submit(op);
+	return op->number;
+}
+
+bool op_zeroed(void)
+{
+	return tail_zeroed;
 }

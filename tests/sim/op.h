@@ -18,6 +18,7 @@ enum op_kind {
 struct op {
 	enum op_kind kind;
 	bool fua;
+	bool tail;		/* of op_zero() */
 	bool restores;		/* writes what the origin has there */
 	u32 number;		/* of the model */
 	u32 submitted;		/* by the model's clock */
@@ -32,6 +33,13 @@ void op_submit_any(void);
 
 /* Zeroes every other block of a stretch of one of the leaves from @first on. */
 void op_submit_comb(u64 first_leaf, u64 leaves);
+
+/*
+ * BLKZEROOUT of somebody who waits for it; false: not now.  op_zeroed(): the last has ended
+ * well.
+ */
+bool op_zero(u64 sector, u64 sectors);
+bool op_zeroed(void);
 
 /* What it leaves in its sectors, for model_tag(). */
 u32 op_content(const struct op *op);

@@ -35,6 +35,8 @@ static const char *const formats[TRACE_KINDS] = {
 		      ", sector %" PRIu64,
 	[TRACE_LOOKUP] = "look-up: block %" PRIu64 " is of kind %" PRIu64 ", store %" PRIu64
 			 ", count * 2 + durable %" PRIu64,
+	[TRACE_BELOW] = "look-up below: block %" PRIu64 " is of kind %" PRIu64 ", layer %" PRIu64
+			", block %" PRIu64 " there",
 	[TRACE_TICKET] = "ticket: block %" PRIu64 ", result %" PRIu64 ", store %" PRIu64
 			 ", %" PRIu64 " blocks",
 	[TRACE_PUBLISH] = "publish: operation %" PRIu64 ", error %" PRIu64 ", won %" PRIu64
@@ -59,9 +61,15 @@ static const char *const formats[TRACE_KINDS] = {
 		      " requests under way, %" PRIu64 " writes cached",
 	[TRACE_SURVIVES] = "cut: store block %" PRIu64 " keeps sectors %#" PRIx64 ", page %" PRIu64
 			   ", FUA %" PRIu64,
-	[TRACE_OPEN] = "open: generation %" PRIu64 ", stale copy %" PRId64,
+	[TRACE_OPEN] = "open: generation %" PRIu64 ", stale copy %" PRId64
+		       ", %" PRIu64 " layers",
 	[TRACE_GROW] = "grow: device has %" PRIu64 " blocks",
 	[TRACE_DAMAGE] = "damage: store block %" PRIu64,
+	[TRACE_FREEZE] = "-- the store is frozen, above %" PRIu64 " layers",
+	[TRACE_MERGE] = "-- layers %" PRIu64 " and %" PRIu64 " in all are merged, too large %" PRIu64,
+	[TRACE_CHANGE] = "-- change %" PRIu64 ": %" PRIu64 " sectors, overlap %" PRIu64
+			 ", %" PRIu64 " layers",
+	[TRACE_CHANGED] = "changed: error %" PRIu64 ", failed %" PRIu64,
 	[TRACE_BULK] = "bulk: kind %" PRIu64 ", block %" PRIu64 ", %" PRIu64 " blocks",
 	[TRACE_BULK_END] = "bulk: ends, error %" PRIu64 ", %" PRIu64 " data or freed, %" PRIu64 " zero",
 };
@@ -186,11 +194,26 @@ static const char *const names[COVER_KINDS] = {
 	[COVER_TICKET] = "cut with first writes under way",
 	[COVER_COPY] = "cut with copies under way",
 	[COVER_LOAD] = "cut while a leaf is loaded",
+	[COVER_LOAD_BELOW] = "cut while what lies below is loaded",
 	[COVER_PARK] = "cut while the clone is suspended or resumed",
 	[COVER_FAILED] = "cut in failed mode",
+	[COVER_LAYERS] = "cut with layers below",
+	[COVER_FREEZE] = "cut in a freeze",
+	[COVER_FOLLOW] = "cut while the store above a new layer is brought up",
+	[COVER_CHANGE] = "cut in a change of size, or of what lies below",
+	[COVER_SWAP] = "cut while merged layers are swapped in",
 	[COVER_HYDRATE] = "cut in a hydration",
 	[COVER_RETHIN] = "cut while rethin holds blocks",
 	[COVER_EVICT] = "life that evicted leaves",
+	[COVER_EVICT_BELOW] = "life that evicted merged leaves",
+	[COVER_FROZEN] = "snapshot taken without a cut",
+	[COVER_FOUND_FROZEN] = "store found frozen after a cut",
+	[COVER_NOT_FROZEN] = "store found writable after a cut in its freeze",
+	[COVER_FREEZE_FAILED] = "snapshot that failed, and reads went on",
+	[COVER_MERGED] = "layers that were merged and swapped in",
+	[COVER_GROWN] = "clone that got larger",
+	[COVER_SHRUNK] = "clone that got smaller",
+	[COVER_DROPPED] = "clone that does without what was below it",
 	[COVER_STARVED] = "life that met the dirty cap",
 	[COVER_BELOW_FULL] = "cut after a checkpoint that the device had no space for",
 	[COVER_LOST] = "flush that lost what was cached",

@@ -2,7 +2,9 @@
 /* What a world is like, and its store when it is new. */
 
 #include <stdlib.h>
-#include "core/super.h"
+#include "change.h"
+#include "freeze.h"
+#include "layer.h"
 #include "medium.h"
 #include "model.h"
 #include "random.h"
@@ -40,6 +42,12 @@ static void choose(void)
 	world.thin = random_chance(15);
 	world.hydrates = random_chance(40);
 	world.rethins = random_chance(30);
+	if (random_chance(20))
+		world.depth = random_chance(80) ? 1 + random_below(4) : LAYERS_MOST;
+	world.resizes = !world.combs && random_chance(world.depth ? 40 : 10);
+	world.drops = !world.combs && random_chance(12);
+	if (world.drops)
+		world.origin_sectors = random_below(2) * (1 + random_below(CLUSTER_BLOCKS * LC_BLOCK_SECTORS));
 	world.damages = random_chance(15) && world_damage;
 }
 
@@ -56,38 +64,70 @@ static void layout_init(struct lc_layout *layout)
 		abort();
 }
 
-static void format(void)
+void shape_super(struct lc_super *super)
+{
+	memset(super, 0, sizeof(*super));
+	super->generation = 1;
+	random_fill(super->store_uuid, LC_UUID_BYTES);
+	random_fill(super->clone_uuid, LC_UUID_BYTES);
+	random_fill(super->content_uuid, LC_UUID_BYTES);
+	super->state = LC_STORE_WRITABLE;
+	super->head_generation = 1;
+	super->clone_sectors = world.clone_sectors;
+	super->overlap_sectors = min(world.clone_sectors, world.origin_sectors);
+	super->origin_kind = world.origin_sectors ? LC_ORIGIN_DEVICE : LC_ORIGIN_NONE;
+	super->origin_sectors = world.origin_sectors;
+	super->root_level = lc_root_level(lc_blocks_of(world.clone_sectors));
+	super->replay_sequence = 1 + random_below(100);
+	layout_init(&super->layout);
+	super->replay_block = random_below(super->layout.journal_blocks);
+	super->high_water = super->layout.data_start;
+}
+
+/* To @image, or to the medium. */
+static void put_block(struct image *image, u32 block, const void *page)
+{
+	if (image)
+		memcpy(image_touch(image, block), page, LC_BLOCK_SIZE);
+	else
+		medium_put(block, page);
+}
+
+/* Header and superblocks. */
+void shape_write_to(struct image *image, const struct lc_super *super)
 {
 	struct lc_header header = { 0 };
-	struct lc_super super = { 0 };
 	u8 page[LC_BLOCK_SIZE];
 	u32 copy;
 
-	super.generation = 1;
-	random_fill(super.store_uuid, LC_UUID_BYTES);
-	super.state = LC_STORE_WRITABLE;
-	super.head_generation = 1;
-	super.clone_sectors = world.clone_sectors;
-	super.overlap_sectors = min(world.clone_sectors, world.origin_sectors);
-	super.origin_kind = world.origin_sectors ? LC_ORIGIN_DEVICE : LC_ORIGIN_NONE;
-	super.origin_sectors = world.origin_sectors;
-	super.root_level = lc_root_level(lc_blocks_of(world.clone_sectors));
-	super.replay_sequence = 1 + random_below(100);
-	layout_init(&super.layout);
-	super.replay_block = random_below(super.layout.journal_blocks);
-	super.high_water = super.layout.data_start;
-	medium_new(STORE_BLOCKS, STORE_BLOCKS + GROWTH_MOST);
 	for (copy = 0; copy < 2; copy++) {
-		lc_super_encode(&super, copy, page);
-		medium_put(lc_super_address(copy), page);
+		lc_super_encode(super, copy, page);
+		put_block(image, lc_super_address(copy), page);
 	}
-	memcpy(header.store_uuid, super.store_uuid, LC_UUID_BYTES);
+	memcpy(header.store_uuid, super->store_uuid, LC_UUID_BYTES);
 	lc_header_encode(&header, page);
-	medium_put(LC_HEADER_BLOCK, page);
+	put_block(image, LC_HEADER_BLOCK, page);
+}
+
+void shape_write(const struct lc_super *super)
+{
+	shape_write_to(NULL, super);
 	if (world.thin)
-		medium_thin(random_below(60), super.layout.journal_start,
-			    super.layout.data_start - super.layout.journal_start);
-	model_new(world.clone_sectors, lc_below_sectors(&super));
+		medium_thin(random_below(60), super->layout.journal_start,
+			    super->layout.data_start - super->layout.journal_start);
+}
+
+static void format(void)
+{
+	struct lc_super super;
+
+	layers_drop();
+	freeze_reset();
+	change_reset();
+	medium_new(STORE_BLOCKS);
+	shape_super(&super);
+	shape_write(&super);
+	model_new(world.clone_sectors, lc_below_sectors(&super), world.origin_sectors);
 }
 
 static void watch(void)
@@ -97,6 +137,8 @@ static void watch(void)
 	u32 tries = 1000;
 	u64 block;
 
+	if (world.drops)
+		model_watch(0, CLUSTER_BLOCKS);
 	while (tries-- && model.watched + CLUSTER_BLOCKS <= world.watched) {
 		block = random_u64() % most;
 		/* Often across the end of a leaf, or the end of the clone. */

@@ -4,10 +4,8 @@
 #define LCLONE_SIM_SHAPE_H
 
 #include <env.h>
-#include "core/geometry.h"
-
-#define STORE_BLOCKS	LC_STORE_BLOCKS_MIN
-#define GROWTH_MOST	400u
+#include "core/super.h"
+#include "image.h"
 
 struct world {
 	u64 clone_sectors;
@@ -24,11 +22,24 @@ struct world {
 	bool damages;
 	bool hydrates;
 	bool rethins;
+	bool resizes;
+	bool drops;		/* so little lies below that a clone may do without it */
+	u32 depth;		/* layers at most; 0: none ever */
 };
 
 extern struct world world;
 
 /* Chooses one, formats its store, and has the model watch some of its blocks. */
 void shape_new(void);
+
+/* The superblock of an empty store of the world's kind, with identities of its own. */
+void shape_super(struct lc_super *super);
+
+/*
+ * Formats the medium, which is new, as @super says; the second writes header and superblocks
+ * to @image, or to the medium where that is NULL.
+ */
+void shape_write(const struct lc_super *super);
+void shape_write_to(struct image *image, const struct lc_super *super);
 
 #endif

@@ -92,15 +92,15 @@ static int op_go_on(void *ctx)
 
 static u32 op_retries(void *ctx)
 {
-	(void)ctx;
-	return 0;
+	return bulk_of(ctx)->host->retries;
 }
 
 static int op_wait(void *ctx, u32 retries)
 {
 	struct bulk *bulk = bulk_of(ctx);
 
-	(void)retries;
+	bulk->waits++;
+	bulk->idle_waits += bulk->host->retries != retries;
 	KUNIT_EXPECT_FALSE(bulk->host->test, bulk->host->counted);
 	host_settle(bulk->host);
 	return op_go_on(ctx);

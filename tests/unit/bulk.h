@@ -22,6 +22,8 @@ struct bulk {
 	u64 first;		/* where that is */
 	u64 count;
 	u64 *drains;		/* counts them; or NULL */
+	u32 waits;		/* for LC_KICK_RETRY */
+	u32 idle_waits;		/* those that were over at once */
 };
 
 /* A store over an origin of @below_blocks, half of which is zeros. */

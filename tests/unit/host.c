@@ -167,6 +167,7 @@ static void op_kick(void *ctx, enum lc_kick what)
 
 	host->kicks |= what;
 	host->kicked |= what;
+	host->retries += what == LC_KICK_RETRY;
 }
 
 static void op_answer(void *ctx, struct lc_wait *wait, int error)

@@ -28,6 +28,7 @@ struct host {
 
 	unsigned int kicks;		/* LC_KICK_*, not served yet */
 	unsigned int kicked;		/* all there ever were */
+	u32 retries;			/* how often LC_KICK_RETRY was */
 	struct host_round round;
 	bool step;			/* lc_round_step() is due */
 	bool reclaiming;

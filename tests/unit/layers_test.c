@@ -422,6 +422,28 @@ static void p2_power_lost_in_a_freeze(struct kunit *test)
 	KUNIT_EXPECT_GE(test, frozen, whole);
 }
 
+/* It may have been frozen by a write that is in a cache only, and was told to have failed. */
+static void p1_a_layer_is_flushed_before_anything_stands_on_it(struct kunit *test)
+{
+	struct host *host = host_new_open(test, STORE_BLOCKS, 10 * LEAF);
+	u64 flushes;
+
+	KUNIT_ASSERT_EQ(test, host_write(host, 5, 3, 9), LC_TAKEN);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	host_settle(host);
+	KUNIT_ASSERT_EQ(test, lc_store_freeze(&host->store, "before"), 0);
+	host_drop(host);
+	flushes = host->disk->count[DISK_FLUSH];
+	KUNIT_ASSERT_EQ(test, host_open(host, true), 0);
+	KUNIT_EXPECT_EQ(test, host->disk->count[DISK_FLUSH], flushes + 1);
+	/* A device that fails is read as long as it can be. */
+	host_drop(host);
+	host->disk->fail_in[DISK_FLUSH] = 1;
+	KUNIT_ASSERT_EQ(test, host_open(host, true), 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, 5), 9);
+	host_delete(host);
+}
+
 static void p8_a_chain_is_told_by_what_it_names(struct kunit *test)
 {
 	struct lc_super parent = {
@@ -481,6 +503,7 @@ static struct kunit_case layers_cases[] = {
 	KUNIT_CASE(p6_a_layer_that_cannot_be_read_gives_an_error),
 	KUNIT_CASE(a_frozen_store_takes_no_change),
 	KUNIT_CASE(p2_power_lost_in_a_freeze),
+	KUNIT_CASE(p1_a_layer_is_flushed_before_anything_stands_on_it),
 	KUNIT_CASE(p8_a_chain_is_told_by_what_it_names),
 	{ 0 }
 };

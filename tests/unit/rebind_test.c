@@ -208,6 +208,35 @@ static void p4_what_was_cut_off_does_not_come_back(struct kunit *test)
 	host_delete(host);
 }
 
+/*
+ * Pages behind the new end say that what lay there is zero, and stay.  There are more of
+ * them than the reserve takes, so the rest of them lies among the data.
+ */
+static void what_was_cut_off_keeps_its_pages(struct kunit *test)
+{
+	u64 blocks = 126 * LEAF, end = 2 * LEAF, block;
+	struct host *host = host_new_open(test, 2048, blocks);
+	enum lc_take take = LC_TAKEN;
+	struct lc_change change;
+
+	for (block = 0; block < blocks; block += LEAF)
+		KUNIT_ASSERT_EQ(test, host_zero(host, block, 1), LC_TAKEN);
+	sizes(host, end, end, &change);
+	KUNIT_ASSERT_EQ(test, change_to(host, &change), 0);
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	KUNIT_EXPECT_GT(test, host->store.alloc.page_blocks,
+			host->store.super.layout.reserve_blocks);
+	KUNIT_ASSERT_EQ(test, lc_scan(&host->store), 0);
+	for (block = 0; block < end && take == LC_TAKEN; block++)
+		take = host_write(host, block, 1, block + 1);
+	KUNIT_EXPECT_EQ(test, take, LC_FULL);
+	host_close(host);
+	walk_check(test, host->disk);
+	host_delete(host);
+}
+
 /* A write of the superblock fails: failed mode, and what was can be read. */
 static void failure_leaves_a_clone_that_can_be_read(struct kunit *test)
 {
@@ -269,6 +298,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(growth_without_a_place_changes_nothing),
 	KUNIT_CASE(p2_what_lies_below_is_not_given_up_early),
 	KUNIT_CASE(p4_what_was_cut_off_does_not_come_back),
+	KUNIT_CASE(what_was_cut_off_keeps_its_pages),
 	KUNIT_CASE(failure_leaves_a_clone_that_can_be_read),
 	KUNIT_CASE(impossible_changes_are_named),
 	{ }

@@ -128,6 +128,42 @@ static void held_blocks_are_those_that_may_go(struct kunit *test)
 	bulk_delete(bulk);
 }
 
+/* Zeroes the first block of each leaf from @leaf on, until too many are dirty. */
+static enum lc_take zero_leaves(struct bulk *bulk, u64 leaf, u64 end)
+{
+	struct lc_store *store = &bulk->host->store;
+	enum lc_take take = LC_TAKEN;
+	u64 count;
+
+	for (; take == LC_TAKEN && leaf < end; leaf++) {
+		KUNIT_ASSERT_EQ(bulk->host->test, lc_map_load(store, leaf * LEAF), 0);
+		count = 1;
+		take = lc_zero(store, leaf * LEAF, &count);
+		if (take == LC_TAKEN)
+			bulk->content[leaf * LEAF] = 0;
+	}
+	return take;
+}
+
+/* It waits for a checkpoint then, and not for what it kicks itself. */
+static void waits_for_what_is_in_the_way(struct kunit *test)
+{
+	struct bulk *bulk = bulk_new(test, 4096, 80 * LEAF, 80 * LEAF);
+	u32 freed;
+
+	write_same(bulk, 0, 1);
+	KUNIT_ASSERT_EQ(test, host_flush(bulk->host), 0);
+	host_settle(bulk->host);
+	KUNIT_ASSERT_EQ(test, lc_checkpoint(&bulk->host->store), 0);
+	KUNIT_ASSERT_EQ(test, zero_leaves(bulk, 1, 80), LC_BUSY);
+	KUNIT_EXPECT_EQ(test, rethin(bulk, 0, 1, &freed), 0);
+	KUNIT_EXPECT_EQ(test, freed, 1u);
+	KUNIT_EXPECT_EQ(test, bulk->waits, 1u);
+	KUNIT_EXPECT_EQ(test, bulk->idle_waits, 0u);
+	bulk_verify(bulk);
+	bulk_delete(bulk);
+}
+
 static void errors_are_told_and_change_nothing(struct kunit *test)
 {
 	struct bulk *bulk = hydrated(test, LEAF, LEAF);
@@ -194,6 +230,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p4_discarded_blocks_stay_zero),
 	KUNIT_CASE(nobody_waits_where_there_is_nothing_to_do),
 	KUNIT_CASE(held_blocks_are_those_that_may_go),
+	KUNIT_CASE(waits_for_what_is_in_the_way),
 	KUNIT_CASE(errors_are_told_and_change_nothing),
 	KUNIT_CASE(guest_wins_wherever_it_comes_between),
 	{ }
