@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # P9: clones that hold swap, or a filesystem, go on when the kernel has hardly any memory left; and how
-# much memory they take.
+# much memory they take. LCLONE_LONG=1: each of both by itself, too.
 TEST_TIMEOUT=240
 
 LEFT=80		# MiB that are left to the guest under pressure
@@ -71,7 +71,7 @@ no_oom() {
 	! kmsg_has 'Out of memory|oom-kill' || fail "the kernel ran out of memory"
 }
 
-test_p9_swap_on_a_clone() {
+long_p9_swap_on_a_clone() {
 	local begin=$EPOCHREALTIME
 	origin_on_disk
 	clone_on_disk swap 1
@@ -119,7 +119,7 @@ use_fs() {
 	rm "$MNT"/file*
 }
 
-test_p9_filesystem_under_memory_pressure() {
+long_p9_filesystem_under_memory_pressure() {
 	local begin=$EPOCHREALTIME
 	origin_on_disk
 	clone_on_disk fs 3
@@ -160,24 +160,30 @@ our_threads() {
 	ps --ppid 2 -o comm= | grep -c '^lclone' || true
 }
 
-# One block in each stretch of a leaf, over 8 GiB, has all leaves in memory that 8 GiB of drift would.
+
+# one_in_each_leaf SIZE: writes a block in each stretch of a leaf.
+one_in_each_leaf() {
+	fio --output=/run/fio --name=drift --filename="$CLONE" --direct=1 --ioengine=psync --bs=4k \
+		--rw=write:$((STRETCH - 4096)) --size="$1" --io_size=$(($(bytes "$1") / STRETCH * 4096))
+}
+
+# Over 8 GiB, that has all leaves in memory that 8 GiB of drift would.
 test_p9_memory_for_each_gib_of_drift() {
-	local before after pages threads stretch=$((1008 * 4096))
+	local before after pages threads
+	STRETCH=$((1008 * 4096))
 	ORIGIN=-
 	STORE=$(disk 1)
 	clone_format - "$STORE" --size 8G
 	threads=$(our_threads)
-	before=$(meminfo MemFree)
 	TABLE=$(lclone table "$STORE")
 	clone_on
-	before=$(meminfo MemFree)
-	fio --output=/run/fio --name=drift --filename="$CLONE" --direct=1 --ioengine=psync --bs=4k \
-		--rw=write:$((stretch - 4096)) --size=8G --io_size=$(((8 << 30) / stretch * 4096))
-	after=$(meminfo MemFree) pages=$(status_of clone memory)
-	[ "$pages" -ge $(((8 << 30) / stretch)) ] || fail "only $pages pages of the map are in memory"
-	note "for each GiB of drift in use $(((before - after) / 8)) KiB of memory, $((pages / 8)) pages of the map"
+	before=$(meminfo Slab)
+	one_in_each_leaf 8G
+	after=$(meminfo Slab) pages=$(status_of clone memory)
+	[ "$pages" -ge $(((8 << 30) / STRETCH)) ] || fail "only $pages pages of the map are in memory"
+	note "for each GiB of drift in use $(((after - before) / 8)) KiB of the kernel's objects, $((pages / 8)) pages of the map"
 	assert_eq "$(our_threads)" "$threads" "threads of ours"
 	wait_until status_is memory 1
-	note "$((before - $(meminfo MemFree))) KiB are left of it when nobody uses the clone"
+	note "$(($(meminfo Slab) - before)) KiB are left of it when nobody uses the clone"
 	clone_check
 }
