@@ -135,10 +135,10 @@ int lc_store_init(struct lc_store *store, const struct lc_ops *ops, void *ctx,
 /*
  * Brings the store up: makes the superblock copies equal, replays the journal
  * and, unless it is read-only, checkpoints under a new epoch with @store->super's
- * owner fields as its mark.  A frozen one is read-only and has nothing to
- * replay; its device is flushed.  @stale is the copy that is to be made equal first, or -1.  Process
- * context.  Returns 0 or a negative errno; what is wrong has
- * been reported.
+ * owner fields as its mark.  A frozen one is read-only and has nothing to replay;
+ * its device is flushed.  @stale is the copy that is to be made equal first, or
+ * -1.  Process context.  Returns 0 or a negative errno; what is wrong has been
+ * reported.
  */
 int lc_store_open(struct lc_store *store, int stale);
 

@@ -345,8 +345,6 @@ void edge_open_empty(void)
 	struct lc_super *super = memory_page_get();
 	const struct lc_super *top;
 
-	if (edge.open && (!layers.count || edge.store != layers.layer[layers.count - 1].store))
-		lc_store_destroy(edge.store);
 	edge_forget();
 	edge.freeze_failed = true;
 	top = &layers.layer[layers.count - 1].store->super;

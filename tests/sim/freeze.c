@@ -55,16 +55,17 @@ static void pass_on(struct lc_store *store)
 	layers_push(image, store);
 	shape_write(&child);
 	begun = false;
-	/* P7: all that had ended when the clone was suspended. */
-	model_flushed(++model.clock);
+	model_frozen();
 }
 
-/* Reads go on over a store that is not, or not known to be, frozen. */
-static void go_on_failed(struct lc_store *old)
+/* Reads go on, over the store that could not be frozen, or where the child is of no use. */
+static void go_on_failed(bool frozen)
 {
 	cover(COVER_FREEZE_FAILED);
-	if (old)
-		layers_push_failed(old);
+	if (!frozen)
+		layers_push_failed(edge.store);
+	else if (edge.open)
+		lc_store_destroy(edge.store);
 	edge_open_empty();
 }
 
@@ -79,7 +80,7 @@ static void follow_task(void *arg)
 		violation("the store below the child %s", why);
 	task.error = edge_freeze(NAME);
 	if (task.error) {
-		go_on_failed(old);
+		go_on_failed(false);
 	} else {
 		if (random_chance(20))
 			check_device();
@@ -92,7 +93,7 @@ static void follow_task(void *arg)
 		if (task.why && !(medium.failures + medium.no_spaces))
 			violation("the store above a new layer %s", task.why);
 		if (task.why)
-			go_on_failed(NULL);
+			go_on_failed(true);
 	}
 	task.done = true;
 }
@@ -109,7 +110,8 @@ bool freeze_take(void)
 	if (run_task("snapshot", follow_task, steps, to_super)) {
 		medium.fail = 0;
 		medium.room += 300;
-		cover(COVER_FROZEN);
+		if (!edge.freeze_failed)
+			cover(COVER_FROZEN);
 		return true;
 	}
 	medium.fail = 0;
@@ -119,10 +121,7 @@ bool freeze_take(void)
 	return false;
 }
 
-/*
- * What the tool finds may be in the cache only.  The module opens the layer before it writes
- * to what stands above: whether that makes it durable, not when, is what counts.
- */
+/* A store that was found frozen, on the medium as it is seen. */
 static int op_read(void *ctx, u32 block, void *page)
 {
 	(void)ctx;
@@ -137,6 +136,10 @@ static int op_flush(void *ctx)
 	return 0;
 }
 
+/*
+ * What the tool finds may be in the cache only.  The module opens the layer before anything
+ * is written to what stands above; here it is opened, and nothing comes in between.
+ */
 static void open_found(const struct lc_super *super)
 {
 	struct lc_store *store = memory_store_get();

@@ -78,6 +78,7 @@ static void watch_block(u64 block)
 	struct history *history = &model.history[model.watched++];
 
 	history->block = block;
+	history->frozen = CONTENT_BELOW;
 	history->pruned = 0;
 	history->versions = 0;
 	history->touched = true;
@@ -306,6 +307,30 @@ void model_flushed(u32 submitted)
 {
 	model.flushed = max(model.flushed, submitted);
 	model.clock++;
+}
+
+void model_frozen(void)
+{
+	struct history *history;
+	u32 i, j;
+
+	for (i = 0; i < model.watched; i++) {
+		const struct version *last = NULL;
+
+		history = &model.history[i];
+		for (j = 0; j < history->versions; j++)
+			if (!last || history->version[j].submitted >= last->submitted)
+				last = &history->version[j];
+		if (last)
+			history->frozen = last->content;
+	}
+	/* P7: all that had ended when the clone was suspended. */
+	model_flushed(++model.clock);
+}
+
+u32 model_below(u64 block)
+{
+	return slot[block] ? model.history[slot[block] - 1].frozen : CONTENT_BELOW;
 }
 
 /* Who wrote a tag: for people. */

@@ -35,6 +35,7 @@ struct version {
 
 struct history {
 	u64 block;
+	u32 frozen;		/* content that it had, or may have had, in the last snapshot */
 	u32 pruned;		/* when a version was last dropped */
 	u32 versions;
 	bool touched;		/* since the last recovery */
@@ -89,6 +90,12 @@ u32 model_submit(u64 sector, u64 count, u32 content);
 
 /* It has ended; with @fua it is durable now. */
 void model_end(u32 operation, u64 sector, u64 count, bool good, bool fua);
+
+/* A snapshot is taken, and nothing is under way. */
+void model_frozen(void);
+
+/* What a watched block may have below it: a content. */
+u32 model_below(u64 block);
 
 /* A flush that was submitted at @submitted has succeeded. */
 void model_flushed(u32 submitted);

@@ -36,7 +36,7 @@ u32 op_content(const struct op *op)
 {
 	if (op->kind != OP_WRITE)
 		return CONTENT_ZERO;
-	return op->restores ? CONTENT_BELOW : op->number;
+	return op->restores ? op->content : op->number;
 }
 
 void op_end(struct op *op)
@@ -119,7 +119,7 @@ static void submit(struct op *op)
 		}
 		op->number = model_submit(op->sector, op->sectors,
 					  zero ? CONTENT_ZERO : op->restores ?
-					  CONTENT_BELOW : CONTENT_OWN);
+					  op->content : CONTENT_OWN);
 		if (!op->number)
 			return;
 	}
@@ -143,6 +143,8 @@ void op_submit_any(void)
 	op->restores = op->kind == OP_WRITE && random_chance(bios.restore_percent);
 	if (op->kind != OP_FLUSH)
 		choose_range(op);
+	if (op->restores)
+		op->content = model_below(op->sector / LC_BLOCK_SECTORS);
 	if (op->kind == OP_DISCARD && random_chance(10))
 		whole_leaf(op);
 	submit(op);

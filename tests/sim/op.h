@@ -19,7 +19,8 @@ struct op {
 	enum op_kind kind;
 	bool fua;
 	bool tail;		/* of op_zero() */
-	bool restores;		/* writes what the origin has there */
+	bool restores;		/* writes what may lie below: @content */
+	u32 content;
 	u32 number;		/* of the model */
 	u32 submitted;		/* by the model's clock */
 	u64 sector;

@@ -14,6 +14,19 @@
 struct world world;
 bool world_damage = true;
 
+/* What the clone stands on, and how that changes. */
+static void choose_changes(void)
+{
+	u32 most = CLUSTER_BLOCKS * LC_BLOCK_SECTORS;
+
+	if (random_chance(20))
+		world.depth = random_chance(80) ? 1 + random_below(4) : LAYERS_MOST;
+	world.resizes = !world.combs && random_chance(world.depth ? 40 : 10);
+	world.drops = !world.combs && random_chance(12);
+	if (world.drops)
+		world.origin_sectors = random_chance(50) ? 0 : 1 + random_below(most);
+}
+
 static void choose(void)
 {
 	static const u32 data_most[] = { 60, 120, 120, 300, 1400 };
@@ -39,15 +52,10 @@ static void choose(void)
 	world.watched = world.big && !world.combs ? 200 + random_below(500) : 12 + random_below(150);
 	world.fails = random_chance(20);
 	world.grows = random_chance(25);
-	world.thin = random_chance(15);
 	world.hydrates = random_chance(40);
 	world.rethins = random_chance(30);
-	if (random_chance(20))
-		world.depth = random_chance(80) ? 1 + random_below(4) : LAYERS_MOST;
-	world.resizes = !world.combs && random_chance(world.depth ? 40 : 10);
-	world.drops = !world.combs && random_chance(12);
-	if (world.drops)
-		world.origin_sectors = random_below(2) * (1 + random_below(CLUSTER_BLOCKS * LC_BLOCK_SECTORS));
+	choose_changes();
+	world.thin = random_chance(world.depth ? 30 : 15);
 	world.damages = random_chance(15) && world_damage;
 }
 

@@ -286,10 +286,13 @@ static bool suspend(void)
 	run_settle();
 	if (bios.ops)
 		violation("operations are left after a suspend");
+	if (world.thin && random_chance(30))
+		medium.room = random_below(3);
 	if (!run_task("suspend", park_task, steps, false)) {
 		cover(COVER_PARK);
 		return true;
 	}
+	medium.room += 300;
 	/* Put off: the journal has what is not in the map. */
 	if (task.error == -ENOMEM || task.error == -ENOSPC)
 		return false;
