@@ -28,6 +28,7 @@ enum what { NOTHING, GROW, SHRINK, DROP };
 
 static enum what what;
 static struct lc_change before, after;	/* of one that is under way, or has not been settled */
+static struct lc_change settled;	/* what was found: the table says the same */
 static bool begun;
 static bool zeroed;		/* what SHRINK will cut off */
 
@@ -230,7 +231,16 @@ void change_settle(void)
 		violation("a change has been done in part: %llu sectors, overlap %llu, %u layers",
 			  (unsigned long long)found.clone_sectors,
 			  (unsigned long long)found.overlap_sectors, found.layers);
+	settled = found;
 	adopt(&found);
+}
+
+bool change_fits(const struct lc_super *super)
+{
+	struct lc_change now;
+
+	lc_change_none(super, &now);
+	return !begun || equal(&now, &settled);
 }
 
 void change_settled(void)

@@ -8,6 +8,8 @@
 
 #include <env.h>
 
+struct lc_super;
+
 /* Of a new world: none is under way. */
 void change_reset(void);
 
@@ -28,6 +30,9 @@ bool change_chosen(void);
 
 /* Before anything is opened: what was cut short has been done as a whole or not at all. */
 void change_settle(void);
+
+/* Whether that, which the table says, is what @super says. */
+bool change_fits(const struct lc_super *super);
 
 /* The clone has been brought up as it was found. */
 void change_settled(void);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "bulk.h"
+#include "change.h"
 #include "edge.h"
 #include "layer.h"
 #include "memory.h"
@@ -245,6 +246,9 @@ const char *edge_open(void)
 
 	why = lc_super_load(&edge_ops, &edge, page, super, &fault, &stale);
 	trace(TRACE_OPEN, why ? 0 : super->generation, (u64)stale, layers.count, 0);
+	/* lclone_store_check(): the newer copy may be one that could not be read this time. */
+	if (!why && !change_fits(super))
+		why = "is not what its table says";
 	if (!why)
 		why = layers_open(super);
 	if (!why && lc_store_init(edge.store, &edge_ops, &edge, super, false))
