@@ -25,7 +25,7 @@ _lclone_options() {
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	adopt) echo '--help --undo --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
-	commit) echo '--help --template --to --rate --quick --force --json' ;;
+	commit) echo '--help --template --to --clone-store --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	resize) echo '--help --force --json' ;;
 	flatten | rethin) echo '--help --rate --json' ;;
