@@ -3,7 +3,7 @@
 
 # sum_of NAME MEGABYTES: of the beginning of a clone.
 sum_of() {
-	dd if="/dev/mapper/$1" bs=1M count="$2" iflag=direct status=none | sha256sum | cut -d' ' -f1
+	dd if="/dev/mapper/$1" bs=1M count="$2" iflag=direct status=none | md5sum | cut -d' ' -f1
 }
 
 # zeros_at NAME MEGABYTE COUNT

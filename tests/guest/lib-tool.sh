@@ -60,7 +60,7 @@ status_of() {
 
 # sum NAME: of the content of a clone.
 sum() {
-	sha256_of "/dev/mapper/$1"
+	md5_of "/dev/mapper/$1"
 }
 
 # layers_of NAME: the names of the snapshots it stands on, oldest first; "-" for a layer without one.

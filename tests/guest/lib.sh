@@ -86,9 +86,9 @@ elapsed() {
 	echo "$((tenths / 10)).$((tenths % 10))"
 }
 
-# sha256_of DEV: hash of the content, read past the page cache.
-sha256_of() {
-	dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1
+# md5_of DEV: hash of the content, read past the page cache.
+md5_of() {
+	dd if="$1" bs=1M iflag=direct status=none | md5sum | cut -d' ' -f1
 }
 
 # kmsg_mark, kmsg_has PATTERN: whether the kernel logged PATTERN (extended regular expression) since

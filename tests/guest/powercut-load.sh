@@ -29,7 +29,7 @@ pieces() {
 begin() {
 	local store
 	dd if=/dev/urandom of="$ORIGIN" bs=1M count=12 oflag=direct status=none
-	remember origin "$(sha256_of "$ORIGIN")"
+	remember origin "$(md5_of "$ORIGIN")"
 	for store in "${STORES[@]}"; do
 		clone_format "$ORIGIN" "$store"
 	done
@@ -93,5 +93,5 @@ phase2() {
 	for i in "${!CLONES[@]}"; do
 		judge "$i" "$seed"
 	done
-	assert_eq "$(sha256_of "$ORIGIN")" "$(recall origin)" origin
+	assert_eq "$(md5_of "$ORIGIN")" "$(recall origin)" origin
 }

@@ -36,8 +36,8 @@ test_p5_full_is_not_dead() {
 	both write 12M 1M
 	fill
 	wait_until waiting
-	assert_eq "$(dd if="$CLONE" bs=1M skip=12 count=4 iflag=direct status=none | sha256sum)" \
-		"$(tail -c 4M "$MODEL" | sha256sum)" "what is read meanwhile"
+	assert_eq "$(dd if="$CLONE" bs=1M skip=12 count=4 iflag=direct status=none | md5sum)" \
+		"$(tail -c 4M "$MODEL" | md5sum)" "what is read meanwhile"
 	both write 12M+512 64K fsync discard 13M-64K 64K
 	# The discarded blocks released some of the writes; then it is full again.
 	grow 32M

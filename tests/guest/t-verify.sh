@@ -6,12 +6,12 @@ big_clone() {
 	ORIGIN=$(make_null_blk 96M)
 	STORE=$(make_null_blk 128M)
 	dd if=/dev/urandom of="$ORIGIN" bs=1M count=96 oflag=direct status=none
-	ORIGIN_SUM=$(sha256_of "$ORIGIN")
+	ORIGIN_SUM=$(md5_of "$ORIGIN")
 	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
 }
 
 clone_is_whole() {
-	assert_eq "$(sha256_of "$ORIGIN")" "$ORIGIN_SUM" origin
+	assert_eq "$(md5_of "$ORIGIN")" "$ORIGIN_SUM" origin
 	assert_eq "$(dev_stat "$ORIGIN" discards)" 0 "discards of the origin"
 	clone_down clone
 	lclone check "$STORE"
