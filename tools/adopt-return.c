@@ -213,20 +213,10 @@ static int copy_parked(struct work *work, const char *device)
 }
 
 /* Step 3. */
-static int retire(const struct work *work, const char *device)
+static void retire(struct lc_super *super, const void *data)
 {
-	struct store_file store;
-	struct lc_super super;
-	int error = clone_store_open(work->clone, device, STORE_WRITE, &store);
-
-	if (error)
-		return error;
-	super = *store_super(&store);
-	super.generation++;
-	super.state = LC_STORE_RETIRED;
-	error = store_write_supers(&store, &super);
-	store_close(&store);
-	return error;
+	(void)data;
+	super->state = LC_STORE_RETIRED;
 }
 
 static int old_table(const struct work *work)
@@ -270,7 +260,8 @@ static int hand_back(struct work *work)
 	if (!error) {
 		error = copy_parked(work, device);
 		if (!error) {
-			error = retire(work, device);
+			error = clone_store_edit(work->clone, device, STORE_WRITE,
+						 retire, NULL);
 			retired = !error;
 		}
 		if (retired)

@@ -138,29 +138,25 @@ static int forget_cached(const char *path)
 	return error;
 }
 
+static void set_fingerprint(struct lc_super *super, const void *fingerprint)
+{
+	memcpy(super->fingerprint, fingerprint, LC_FINGERPRINT_BYTES);
+}
+
 /* The store learns what its origin is at this moment. */
 static int note_fingerprint(const struct clone *clone, const char *device,
 			    struct origins *origins)
 {
 	char *path = adopt_origin_path(clone);
-	struct store_file store;
 	struct origin *origin;
-	struct lc_super super;
 	int error = forget_cached(path);
 
 	if (!error)
 		error = origins_look(origins, path, &origin);
 	if (!error)
-		error = clone_store_open(clone, device, STORE_WRITE | STORE_EXCLUSIVE,
-					 &store);
+		error = clone_store_edit(clone, device, STORE_WRITE | STORE_EXCLUSIVE,
+					 set_fingerprint, origin->quick);
 	free(path);
-	if (error)
-		return error;
-	super = *store_super(&store);
-	super.generation++;
-	memcpy(super.fingerprint, origin->quick, LC_FINGERPRINT_BYTES);
-	error = store_write_supers(&store, &super);
-	store_close(&store);
 	return error;
 }
 

@@ -288,6 +288,21 @@ static const struct found_store *merged(const struct found_stores *found,
 	return NULL;
 }
 
+/* Whether a store says that the layer below it has lost the name that it bears. */
+static bool name_lost(const struct found_stores *found, const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *above = &found->store[i].super;
+
+		if (above->layers && !strcmp(above->parent_name, CATALOG_NO_NAME) &&
+		    !memcmp(above->parent_uuid, super->content_uuid, LC_UUID_BYTES))
+			return true;
+	}
+	return false;
+}
+
 static void take_layer(struct catalog *catalog, const struct found_stores *found,
 		       const struct found_store *store)
 {
@@ -295,7 +310,8 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 	const struct found_store *better = merged(found, super);
 	const struct lc_super *next = super->state == LC_STORE_WRITABLE ?
 				      follower(found, super) : NULL;
-	const char *name = next ? next->parent_name : super->snapshot_name;
+	const char *name = next ? next->parent_name :
+			   name_lost(found, super) ? "" : super->snapshot_name;
 	struct clone *known = catalog_layer(catalog, super->content_uuid);
 	struct clone layer = { 0 };
 

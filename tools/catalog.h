@@ -127,6 +127,9 @@ void catalog_drop_clone(struct catalog *catalog, struct clone *clone);
 /* Gives what was added last back to who added it. */
 void catalog_forget_clone(struct catalog *catalog, struct clone *clone);
 
+/* What a store calls the layer below it when that has lost the name that it bears. */
+#define CATALOG_NO_NAME	"-"
+
 /* "device", "dir" or "vg". */
 const char *store_kind_name(enum store_kind kind);
 

@@ -216,6 +216,7 @@ int change_run(struct catalog *catalog, struct origins *origins,
 	       struct clone *clone, const struct lc_super *now,
 	       const struct lc_super *next, u64 *pause_ns)
 {
+	struct clone before = clone_as(clone, now);
 	int error, finished;
 
 	clone->changing = true;
@@ -225,6 +226,9 @@ int change_run(struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = run(catalog, origins, clone, next, pause_ns);
 	finished = finish(catalog, clone);
+	/* Loop devices that it does not stand on any more, if nobody else does. */
+	if (!error)
+		clone_table_down(catalog, &before);
 	return error ? error : finished;
 }
 

@@ -31,6 +31,7 @@ static void take_super(struct clone_state *state)
 {
 	const struct lc_super *super = &state->super;
 	u64 below = lc_blocks_of(lc_below_sectors(super));
+	u64 blocks = lc_blocks_of(super->clone_sectors);
 	u64 own = super->root.data_blocks + super->root.zero_blocks;
 
 	state->size_bytes = super->clone_sectors * 512;
@@ -40,7 +41,8 @@ static void take_super(struct clone_state *state)
 	state->data_bytes = bytes_of(super->root.data_blocks);
 	state->used_bytes = state->data_bytes + state->metadata_bytes;
 	state->zero_bytes = bytes_of(super->root.zero_blocks);
-	state->shared_bytes = bytes_of(below > own ? below - own : 0);
+	/* As the target counts it, see its status. */
+	state->shared_bytes = bytes_of(min(below, blocks - min(own, blocks)));
 }
 
 static void read_store(const struct clone *clone, struct clone_state *state)

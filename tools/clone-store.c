@@ -214,6 +214,25 @@ int clone_store_open(const struct clone *clone, const char *path,
 	return error;
 }
 
+int clone_store_edit(const struct clone *clone, const char *path,
+		     unsigned int flags,
+		     void (*edit)(struct lc_super *super, const void *data),
+		     const void *data)
+{
+	struct store_file store;
+	struct lc_super super;
+	int error = clone_store_open(clone, path, flags, &store);
+
+	if (error)
+		return error;
+	super = *store_super(&store);
+	super.generation++;
+	edit(&super, data);
+	error = store_write_supers(&store, &super);
+	store_close(&store);
+	return error;
+}
+
 static bool same_device(const char *a, const char *b)
 {
 	struct stat sa, sb;

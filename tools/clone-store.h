@@ -54,6 +54,15 @@ bool clone_store_exists(const struct clone *clone);
 int clone_store_open(const struct clone *clone, const char *path,
 		     unsigned int flags, struct store_file *store);
 
+/*
+ * The same, and writes its superblock anew, with what @edit, which is given @data,
+ * changes.  Nobody may have the store up, or it is suspended and at rest.
+ */
+int clone_store_edit(const struct clone *clone, const char *path,
+		     unsigned int flags,
+		     void (*edit)(struct lc_super *super, const void *data),
+		     const void *data);
+
 /* Overwrites all that the store holds with zeros, with a progress line. */
 int clone_store_wipe(const struct clone *clone);
 

@@ -49,22 +49,11 @@ static bool owned_elsewhere(const struct lc_super *super)
  * The owner's epoch stays: without it the store would count as parked, and a
  * journal with damage before its end would pass for one that ends there.
  */
-static int clear_owner(const struct clone *clone, const char *device)
+static void clear_owner(struct lc_super *super, const void *data)
 {
-	struct store_file store;
-	struct lc_super super;
-	int error = clone_store_open(clone, device,
-				     STORE_WRITE | STORE_EXCLUSIVE, &store);
-
-	if (error)
-		return error;
-	super = *store_super(&store);
-	super.generation++;
-	memset(super.owner_boot, 0, sizeof(super.owner_boot));
-	memset(super.owner_host, 0, sizeof(super.owner_host));
-	error = store_write_supers(&store, &super);
-	store_close(&store);
-	return error;
+	(void)data;
+	memset(super->owner_boot, 0, sizeof(super->owner_boot));
+	memset(super->owner_host, 0, sizeof(super->owner_host));
 }
 
 static int check_owner(const struct clone *clone, const char *device,
@@ -75,7 +64,8 @@ static int check_owner(const struct clone *clone, const char *device,
 	if (!owned_elsewhere(super))
 		return 0;
 	if (force)
-		return clear_owner(clone, device);
+		return clone_store_edit(clone, device, STORE_WRITE | STORE_EXCLUSIVE,
+					clear_owner, NULL);
 	report_error(clone->name, "it is active on host '%s', or was when that host went down",
 		     describe_text(super->owner_host, host));
 	report_hint("deactivate it there; only if that host is certainly down, use 'lclone activate --force %s'",

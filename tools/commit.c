@@ -100,18 +100,21 @@ static int choose_place(const struct catalog *catalog, const struct clone *clone
 }
 
 /* The clone goes on above what it was until now. */
-static int freeze(struct catalog *catalog, struct clone *clone, u64 *pause_ns)
+static int freeze(struct catalog *catalog, struct clone *clone,
+		  const char *clone_store, u64 *pause_ns)
 {
-	struct store_place place = { 0 };
+	struct store_place place = {
+		.given = clone_store, .kind = STORE_KIND_DEVICE, .place = clone_store,
+	};
 	struct origins origins = { 0 };
 	struct snapshot_request request = {
 		.clones = &clone, .count = 1, .name = "", .places = &place,
 	};
 	int error;
 
-	if (clone->kind == STORE_KIND_DEVICE) {
-		report_error(clone->name, "it is active, and its store is a device of yours");
-		report_hint("take a snapshot with 'lclone snapshot %s SNAP --store DEV', and commit %s@SNAP",
+	if (clone->kind == STORE_KIND_DEVICE && !clone_store) {
+		report_error(clone->name, "it is active, and its store is a device of yours: it needs a next one");
+		report_hint("give an empty device with --clone-store DEV; or take a snapshot with 'lclone snapshot %s SNAP --dir DIR', and commit %s@SNAP",
 			    clone->name, clone->name);
 		return -EINVAL;
 	}
@@ -139,7 +142,8 @@ static const struct clone *find_state(struct catalog *catalog, struct clone *clo
 		return clone;
 	}
 	dm_clone_done(&dm);
-	error = freeze(catalog, clone, &work->result->pause_ns);
+	error = freeze(catalog, clone, work->request->clone_store,
+		       &work->result->pause_ns);
 	return error ? NULL : catalog_parent(catalog, clone);
 }
 

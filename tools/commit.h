@@ -10,7 +10,8 @@ struct commit_request {
 	const char *snapshot;		/* this snapshot of it; else NULL */
 	const char *template;		/* the name of the new one */
 	const char *to;			/* a device, or a file that is made; NULL: beside the old template */
-	bool force;			/* over what the device holds */
+	const char *clone_store;	/* a device for the next store of the clone, or NULL */
+	bool force;			/* over what the device of the template holds */
 	bool quick_only;		/* no full fingerprint */
 	u64 rate_bytes;			/* in a second; 0: no limit */
 };

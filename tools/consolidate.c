@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "change.h"
+#include "clone.h"
 #include "clone-store.h"
 #include "consolidate-plan.h"
 #include "describe.h"
@@ -396,13 +398,60 @@ static int finish(struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
-static int only_rename(struct catalog *catalog, const struct work *work)
+static void set_no_name(struct lc_super *super, const void *data)
+{
+	(void)data;
+	memset(super->parent_name, 0, sizeof(super->parent_name));
+	strcpy(super->parent_name, CATALOG_NO_NAME);
+}
+
+/* The store of @clone records that what it stands on has no name. */
+static int forget_name(struct catalog *catalog, struct origins *origins,
+		       struct clone *clone, u64 *pause_ns)
+{
+	struct lc_super now, next;
+	enum handover_left left;
+	int error = snapshot_settle(catalog, origins, clone);
+
+	if (!error)
+		error = handover_left(clone, &left);
+	if (!error)
+		error = change_super(clone, &now);
+	if (error)
+		return error;
+	next = now;
+	set_no_name(&next, NULL);
+	if (left != HANDOVER_INACTIVE)
+		return change_run(catalog, origins, clone, &now, &next, pause_ns);
+	/* One that went down with its host learns it never: a scan may find the name. */
+	if (now.owner_epoch)
+		return 0;
+	error = clone_store_detach(clone);
+	return error ? error :
+	       clone_store_edit(clone, clone->store_path,
+				STORE_WRITE | STORE_EXCLUSIVE, set_no_name, NULL);
+}
+
+/*
+ * A layer is never written, so its name stays on it; a scan takes it from there
+ * unless what stands on the layer knows better.
+ */
+static int only_rename(struct catalog *catalog, struct origins *origins,
+		       const struct work *work)
 {
 	struct clone *layer = work->plan.rename ?
 			      consolidate_layer(catalog, &work->plan, 0) : NULL;
+	int error = 0;
+	size_t i;
 
 	if (!layer)
 		return 0;
+	for (i = 0; i < catalog->clone_count && !error; i++)
+		if (catalog_parent(catalog, &catalog->clones[i]) == layer)
+			error = forget_name(catalog, origins, &catalog->clones[i],
+					    &work->result->pause_ns);
+	if (error)
+		return error;
 	*layer->name = '\0';
 	return catalog_save(catalog);
 }
@@ -438,7 +487,7 @@ static int run(struct work *work, struct origins *origins)
 	if (!error)
 		error = begin(&catalog, work);
 	if (!error && work->plan.count < 2)
-		error = only_rename(&catalog, work);
+		error = only_rename(&catalog, origins, work);
 	catalog_close(&catalog);
 	if (error || work->plan.count < 2)
 		return error;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "core/super.h"
 #include "options.h"
 #include "output.h"
 
@@ -62,4 +63,13 @@ int verb_size_option(const struct verb *verb, const char *name,
 
 	free(what);
 	return status;
+}
+
+int verb_layer_option(const struct verb *verb, const char **layers,
+		      unsigned int *count)
+{
+	if (*count == LC_LAYERS_MAX)
+		return verb_misuse(verb, "there are at most %d layers", LC_LAYERS_MAX);
+	layers[(*count)++] = optarg;
+	return 0;
 }

@@ -38,4 +38,11 @@ int verb_size(const struct verb *verb, const char *what, const char *text,
 int verb_size_option(const struct verb *verb, const char *name,
 		     const char *text, uint64_t *bytes);
 
+/*
+ * For --layer DEV, which may be given up to LC_LAYERS_MAX times: @layers has
+ * @count of them.  The same.
+ */
+int verb_layer_option(const struct verb *verb, const char **layers,
+		      unsigned int *count);
+
 #endif

@@ -8,6 +8,10 @@
  *  3. layers of its own that nobody can name, and nobody stands on, are removed
  *
  * With update the templates are not compared: the clone is to look different.
+ *
+ * A layer may let one see less of what is below it than the clone lets one see of
+ * that layer, since it was cut and made larger again.  What is behind its end are
+ * zeros, and has to stay so without it: the clone's overlap ends there, then.
  */
 
 #include <errno.h>
@@ -30,6 +34,7 @@ struct rebase {
 	struct lc_super super;		/* of its store, as this began */
 	struct difference_side from, to;
 	struct overlay runs;		/* blocks that the store has to have */
+	u64 seen_sectors;		/* as far as it sees what its layers stand on */
 };
 
 static struct template *need_target(const struct rebase *rebase)
@@ -90,20 +95,27 @@ static void see_page(void *ctx, const struct walk_page *page)
 		walk->why = page->why;
 }
 
-static void see_run(void *ctx, u64 first, u64 count, u32 value)
+static void add_run(struct overlay *runs, u64 first, u64 count)
 {
-	struct layer_walk *walk = ctx;
 	struct lc_run run = { first, 0, LC_ENTRY_ZERO };
 
-	(void)value;
 	for (; count; run.first += run.count, count -= run.count) {
 		run.count = (u32)min_t(u64, count, 1u << 30);
-		overlay_add(walk->runs, &run);
+		overlay_add(runs, &run);
 	}
 }
 
-/* All that a layer has. */
-static int add_layer(const struct clone *layer, struct overlay *runs)
+static void see_run(void *ctx, u64 first, u64 count, u32 value)
+{
+	struct layer_walk *walk = ctx;
+
+	(void)value;
+	add_run(walk->runs, first, count);
+}
+
+/* All that a layer has; @seen_sectors ends where it sees nothing below. */
+static int add_layer(const struct clone *layer, struct overlay *runs,
+		     u64 *seen_sectors)
 {
 	static const struct walk_ops ops = { see_page, see_run };
 	struct layer_walk walk = { runs, NULL };
@@ -113,6 +125,7 @@ static int add_layer(const struct clone *layer, struct overlay *runs)
 
 	if (error)
 		return error;
+	*seen_sectors = min(*seen_sectors, store_super(&store)->overlap_sectors);
 	walk_map(&store, store_super(&store), &nothing, &ops, &walk);
 	store_close(&store);
 	if (!walk.why)
@@ -127,11 +140,43 @@ static int add_layers(struct rebase *rebase)
 	const struct catalog *catalog = &rebase->hold.catalog;
 	const struct clone *layer = catalog_parent(catalog, rebase->hold.clone);
 	unsigned int most = LC_LAYERS_MAX;
+	u64 *seen = &rebase->seen_sectors;
 	int error = 0;
 
+	*seen = rebase->super.overlap_sectors;
 	for (; layer && most-- && !error; layer = catalog_parent(catalog, layer))
-		error = add_layer(layer, &rebase->runs);
+		error = add_layer(layer, &rebase->runs, seen);
+	/* The block in which that ends shows both. */
+	if (!error && *seen < rebase->super.overlap_sectors &&
+	    *seen % LC_BLOCK_SECTORS)
+		add_run(&rebase->runs, *seen / LC_BLOCK_SECTORS, 1);
 	return error;
+}
+
+/*
+ * With update, a template is refused of which the clone would show the first part
+ * and then zeros: that is neither the old one nor the new one.
+ */
+static int check_end(const struct rebase *rebase)
+{
+	const struct rebase_request *request = rebase->request;
+	u64 seen = rebase->seen_sectors * 512;
+	u64 clone_bytes = rebase->super.clone_sectors * 512;
+	char text[SIZE_TEXT_BYTES];
+
+	if (!request->update || rebase->to.bytes <= seen)
+		return 0;
+	print_size(seen, text);
+	if (seen < clone_bytes) {
+		report_error(request->name, "it shows no more than the first %s of a template, and %s is longer",
+			     text, request->template);
+		report_hint("a clone reads zeros behind that; 'lclone create NAME --template %s' makes a new one, which shows all of it",
+			    request->template);
+		return -EINVAL;
+	}
+	report_warning(request->name, "%s is longer: the clone keeps its size of %s, and what is new will read as zeros if it is made larger",
+		       request->template, text);
+	return 0;
 }
 
 static int prepare(struct rebase *rebase, struct rebase_result *result)
@@ -159,7 +204,8 @@ static int prepare(struct rebase *rebase, struct rebase_result *result)
 		return error;
 	if (from)
 		difference_side(from, &rebase->from);
-	return add_layers(rebase);
+	error = add_layers(rebase);
+	return error ? error : check_end(rebase);
 }
 
 /* Cuts the runs where the clone sees nothing below; returns their blocks. */
@@ -261,6 +307,7 @@ static int hand_over(struct rebase *rebase, bool *again, u64 *pause_ns)
 		return error;
 	next = now;
 	stand_on(&next, to);
+	next.overlap_sectors = min(now.overlap_sectors, rebase->seen_sectors);
 	error = change_run(&hold->catalog, &hold->origins, hold->clone, &now, &next,
 			   pause_ns);
 	return error ? error : snapshot_drop_chain(&hold->catalog, now.parent_uuid);

@@ -9,28 +9,31 @@
 #include "output.h"
 
 static const char usage[] =
-"usage: lclone commit CLONE[@SNAP] --template NEW [--to DEV|FILE] [--rate SIZE]\n"
-"                     [--quick] [--force] [--json]\n"
+"usage: lclone commit CLONE[@SNAP] --template NEW [--to DEV|FILE]\n"
+"                     [--clone-store DEV] [--rate SIZE] [--quick] [--force] [--json]\n"
 "\n"
 "Writes what CLONE is now, or was at its snapshot SNAP, as the origin of a new\n"
 "template NEW.  The old template stays as it is, for its clones; no origin is\n"
 "written.  CLONE may be in use: then it is frozen as by a snapshot without a name,\n"
 "and goes on above that.\n"
 "\n"
-"  --template NEW  the name of the new template\n"
-"  --to DEV|FILE   a block device that holds nothing, or a file, which must not\n"
-"                  exist; when not given, NEW.raw beside the file of the old template\n"
-"  --rate SIZE     copy no more than SIZE in a second\n"
-"  --quick         leave out the full fingerprint\n"
-"  --force         overwrite what DEV holds\n"
-"  --json          print what was made as JSON\n";
+"  --template NEW     the name of the new template\n"
+"  --to DEV|FILE      a block device that holds nothing, or a file, which must not\n"
+"                     exist; when not given, NEW.raw beside the file of the old one\n"
+"  --clone-store DEV  an empty block device for the next store of a clone in use, which\n"
+"                     it needs when its store is a device of yours\n"
+"  --rate SIZE        copy no more than SIZE in a second\n"
+"  --quick            leave out the full fingerprint\n"
+"  --force            overwrite what DEV of --to holds\n"
+"  --json             print what was made as JSON\n";
 
-enum { OPTION_TEMPLATE = OPTION_FIRST, OPTION_TO, OPTION_RATE, OPTION_QUICK,
-       OPTION_FORCE, OPTION_JSON };
+enum { OPTION_TEMPLATE = OPTION_FIRST, OPTION_TO, OPTION_CLONE_STORE, OPTION_RATE,
+       OPTION_QUICK, OPTION_FORCE, OPTION_JSON };
 
 static const struct option options[] = {
 	{ "template", required_argument, NULL, OPTION_TEMPLATE },
 	{ "to", required_argument, NULL, OPTION_TO },
+	{ "clone-store", required_argument, NULL, OPTION_CLONE_STORE },
 	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "quick", no_argument, NULL, OPTION_QUICK },
 	{ "force", no_argument, NULL, OPTION_FORCE },
@@ -106,6 +109,9 @@ static int run(int argc, char **argv)
 			break;
 		case OPTION_TO:
 			request.to = optarg;
+			break;
+		case OPTION_CLONE_STORE:
+			request.clone_store = optarg;
 			break;
 		case OPTION_RATE:
 			status = verb_size_option(&verb_commit, "rate", optarg,

@@ -180,10 +180,8 @@ static int run(int argc, char **argv)
 			json = true;
 			break;
 		case OPTION_LAYER:
-			if (count == LC_LAYERS_MAX)
-				return verb_misuse(&verb_diff, "there are at most %d layers",
-						   LC_LAYERS_MAX);
-			layers[count++] = optarg;
+			if (verb_layer_option(&verb_diff, layers, &count))
+				return STATUS_USAGE;
 			break;
 		case 'h':
 			return verb_help(&verb_diff);

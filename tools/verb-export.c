@@ -73,10 +73,8 @@ static int run(int argc, char **argv)
 			request.base = optarg;
 			break;
 		case OPTION_LAYER:
-			if (request.layer_count == LC_LAYERS_MAX)
-				return verb_misuse(&verb_export, "there are at most %d layers",
-						   LC_LAYERS_MAX);
-			layers[request.layer_count++] = optarg;
+			if (verb_layer_option(&verb_export, layers, &request.layer_count))
+				return STATUS_USAGE;
 			break;
 		case OPTION_OUTPUT:
 			output = optarg;

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include "clone-options.h"
 #include "extend.h"
-#include "options.h"
 #include "output.h"
 
 static const char usage[] =
@@ -17,14 +17,7 @@ static const char usage[] =
 "  --size SIZE        of the store\n"
 "  --json             print the sizes as JSON\n";
 
-enum { OPTION_SIZE = OPTION_FIRST, OPTION_JSON };
-
-static const struct option options[] = {
-	{ "size", required_argument, NULL, OPTION_SIZE },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 }
-};
+static const struct option options[] = CLONE_OPTIONS("size");
 
 static int print_json(const char *name, const struct extend_result *result)
 {
@@ -75,28 +68,12 @@ static int extend(const char *name, u64 bytes, bool json)
 
 static int run(int argc, char **argv)
 {
-	uint64_t bytes = 0;
-	bool json = false;
-	int c;
+	struct clone_options found;
+	int status;
 
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case OPTION_SIZE:
-			if (verb_size_option(&verb_extend, "size", optarg, &bytes))
-				return STATUS_USAGE;
-			break;
-		case OPTION_JSON:
-			json = true;
-			break;
-		case 'h':
-			return verb_help(&verb_extend);
-		default:
-			return verb_bad_option(&verb_extend, c, argv);
-		}
-	}
-	if (argc - optind != 1)
-		return verb_misuse(&verb_extend, "takes the name of a clone");
-	return extend(argv[optind], bytes, json) ? STATUS_FAILED : STATUS_DONE;
+	if (!clone_options(&verb_extend, options, argc, argv, &found, &status))
+		return status;
+	return extend(found.clone, found.bytes, found.json) ? STATUS_FAILED : STATUS_DONE;
 }
 
 const struct verb verb_extend = { "extend", "give the store of a clone more room", usage, run };

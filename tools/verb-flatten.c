@@ -2,8 +2,8 @@
 /* lclone flatten: a clone becomes independent of its template. */
 
 #include <stdio.h>
+#include "clone-options.h"
 #include "flatten.h"
-#include "options.h"
 #include "output.h"
 
 static const char usage[] =
@@ -17,14 +17,7 @@ static const char usage[] =
 "  --rate SIZE        copy no more than SIZE a second\n"
 "  --json             print what was done as JSON\n";
 
-enum { OPTION_RATE = OPTION_FIRST, OPTION_JSON };
-
-static const struct option options[] = {
-	{ "rate", required_argument, NULL, OPTION_RATE },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 }
-};
+static const struct option options[] = CLONE_OPTIONS("rate");
 
 static int print_json(const char *name, const struct flatten_result *result)
 {
@@ -53,32 +46,16 @@ static void print_text(const char *name, const struct flatten_result *result)
 static int run(int argc, char **argv)
 {
 	struct flatten_result result;
-	uint64_t rate = 0;
-	bool json = false;
-	int c, error;
+	struct clone_options found;
+	int error, status;
 
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case OPTION_RATE:
-			if (verb_size_option(&verb_flatten, "rate", optarg, &rate))
-				return STATUS_USAGE;
-			break;
-		case OPTION_JSON:
-			json = true;
-			break;
-		case 'h':
-			return verb_help(&verb_flatten);
-		default:
-			return verb_bad_option(&verb_flatten, c, argv);
-		}
-	}
-	if (argc - optind != 1)
-		return verb_misuse(&verb_flatten, "takes the name of a clone");
-	error = flatten_run(argv[optind], rate, &result);
-	if (!error && json)
-		error = print_json(argv[optind], &result);
+	if (!clone_options(&verb_flatten, options, argc, argv, &found, &status))
+		return status;
+	error = flatten_run(found.clone, found.bytes, &result);
+	if (!error && found.json)
+		error = print_json(found.clone, &result);
 	else if (!error)
-		print_text(argv[optind], &result);
+		print_text(found.clone, &result);
 	return error ? STATUS_FAILED : STATUS_DONE;
 }
 

@@ -68,10 +68,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			request->clone_name = optarg;
 			break;
 		case OPTION_LAYER:
-			if (arguments->layers == LC_LAYERS_MAX)
-				return verb_misuse(&verb_format, "there are at most %d layers",
-						   LC_LAYERS_MAX);
-			arguments->layer[arguments->layers++] = optarg;
+			status = verb_layer_option(&verb_format, arguments->layer,
+						   &arguments->layers);
 			break;
 		case OPTION_FORCE:
 			request->force = true;

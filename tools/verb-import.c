@@ -129,10 +129,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			request->origin_path = optarg;
 			break;
 		case OPTION_LAYER:
-			if (arguments->layers == LC_LAYERS_MAX)
-				return verb_misuse(&verb_import, "there are at most %d layers",
-						   LC_LAYERS_MAX);
-			arguments->layer[arguments->layers++] = optarg;
+			if (verb_layer_option(&verb_import, arguments->layer, &arguments->layers))
+				return STATUS_USAGE;
 			break;
 		case OPTION_NAME:
 			request->name = optarg;

@@ -10,10 +10,13 @@
 #include "consolidate.h"
 #include "options.h"
 #include "output.h"
+#include "place-options.h"
 #include "snapshot.h"
 
 static const char usage[] =
 "usage: lclone remove [--wipe] [--force] NAME|NAME@SNAP...\n"
+"       lclone remove NAME@SNAP [--rate SIZE] [--dir DIR | --vg VG | --store DEV]\n"
+"                     [--store-size SIZE] [--force]\n"
 "\n"
 "Removes clones, and with them all that they have changed: the device, and the\n"
 "file or logical volume of the store.  A device that was given with --store stays,\n"
@@ -21,17 +24,33 @@ static const char usage[] =
 "whose snapshots other clones stand.  NAME@SNAP removes a snapshot; what it holds\n"
 "goes into the one thing that stands on it, while that is in use.\n"
 "\n"
-"  --wipe     overwrite what the store holds with zeros first\n"
-"  --force    also when it is in use (who uses it gets I/O errors), and when its\n"
-"             store is damaged\n";
+"  --wipe             overwrite what the store holds with zeros first\n"
+"  --force            also when it is in use (who uses it gets I/O errors), and when\n"
+"                     its store is damaged\n"
+"\n"
+"A snapshot and the layer on it become one, where that layer is.  To have it\n"
+"elsewhere, as one must when that is a device of yours:\n"
+"  --store DEV        an empty block device\n"
+"  --dir DIR          a directory\n"
+"  --vg VG            a volume group of LVM\n"
+"  --store-size SIZE  its size; as large as it needs to be when not given\n"
+"  --force            overwrite what DEV holds\n"
+"  --rate SIZE        copy no more than SIZE in a second\n";
 
-enum { OPTION_WIPE = OPTION_FIRST, OPTION_FORCE };
+enum { OPTION_WIPE = OPTION_FIRST, OPTION_RATE };
 
 static const struct option options[] = {
+	PLACE_OPTIONS,
 	{ "wipe", no_argument, NULL, OPTION_WIPE },
-	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
+};
+
+struct arguments {
+	unsigned int flags;		/* CLONE_REMOVE_* */
+	struct place_options places;
+	u64 rate_bytes;
 };
 
 static int remove_one(struct catalog *catalog, struct clone *clone, void *data)
@@ -62,30 +81,47 @@ static int remove_unused(const char *clone_name, const char *snapshot)
 	return error;
 }
 
-static int remove_snapshot(const char *name)
+/* Something stands on it. */
+static int merge_snapshot(const struct arguments *arguments, const char *name,
+			  const char *clone_name, const char *snapshot)
+{
+	struct store_place *place = place_for_each(&arguments->places, 1);
+	struct consolidate_request request = {
+		.clone = clone_name, .snapshot = snapshot, .place = *place,
+		.rate_bytes = arguments->rate_bytes,
+	};
+	struct consolidate_result result;
+	int error = consolidate(&request, &result);
+
+	if (!error) {
+		printf("%s: %s", name, result.merged ?
+		       "merged into the layer that stands on it" :
+		       "its layer stays, without a name");
+		if (result.pause_ns)
+			printf("; I/O was held for %.1f ms", (double)result.pause_ns / 1e6);
+		printf("\n");
+	}
+	free(result.path);
+	free(place);
+	return error;
+}
+
+static int remove_snapshot(const struct arguments *arguments, const char *name)
 {
 	char *clone_name = must_strdup(name);
 	char *snapshot = strchr(clone_name, '@');
-	struct consolidate_request request = { .clone = clone_name };
-	struct consolidate_result result;
 	int error;
 
 	*snapshot++ = '\0';
-	request.snapshot = snapshot;
 	error = remove_unused(clone_name, snapshot);
-	if (error == 1) {
-		error = consolidate(&request, &result);
-		if (!error && result.merged)
-			printf("%s: merged into the layer that stands on it; I/O was held for %.1f ms\n",
-			       name, (double)result.pause_ns / 1e6);
-		free(result.path);
-	}
+	if (error == 1)
+		error = merge_snapshot(arguments, name, clone_name, snapshot);
 	free(clone_name);
 	return error;
 }
 
 /* Snapshots, which are taken out of @names. */
-static int remove_snapshots(char **names)
+static int remove_snapshots(const struct arguments *arguments, char **names)
 {
 	int status = STATUS_DONE;
 	char **keep = names;
@@ -93,46 +129,66 @@ static int remove_snapshots(char **names)
 	for (; *names; names++) {
 		if (!strchr(*names, '@'))
 			*keep++ = *names;
-		else if (remove_snapshot(*names))
+		else if (remove_snapshot(arguments, *names))
 			status = STATUS_FAILED;
 	}
 	*keep = NULL;
 	return status;
 }
 
-static int remove_all(char **names, unsigned int flags)
+static int remove_all(struct arguments *arguments, char **names)
 {
 	int status = STATUS_DONE, clones_status;
 	bool any = *names;
 
 	if (any)
-		status = remove_snapshots(names);
+		status = remove_snapshots(arguments, names);
 	if (any && !*names)
 		return status;
-	clones_status = clones_each(&verb_remove, names, false, remove_one, &flags);
+	clones_status = clones_each(&verb_remove, names, false, remove_one,
+				    &arguments->flags);
 	return clones_status ? clones_status : status;
+}
+
+/* Where a store goes is asked of what makes one only. */
+static int check_arguments(const struct arguments *arguments, char **names)
+{
+	const struct place_options *places = &arguments->places;
+	bool one = names[0] && !names[1] && strchr(names[0], '@');
+
+	if (!one && (places->places || places->store_bytes || arguments->rate_bytes))
+		return verb_misuse(&verb_remove, "--store, --dir, --vg, --store-size and --rate go with one NAME@SNAP");
+	return place_check(&verb_remove, places, 1);
 }
 
 static int run(int argc, char **argv)
 {
-	unsigned int flags = 0;
-	int c;
+	struct arguments arguments = { 0 };
+	int c, status = STATUS_DONE;
 
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+	while (!status &&
+	       (c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (c) {
 		case OPTION_WIPE:
-			flags |= CLONE_REMOVE_WIPE;
+			arguments.flags |= CLONE_REMOVE_WIPE;
 			break;
-		case OPTION_FORCE:
-			flags |= CLONE_REMOVE_FORCE;
+		case OPTION_RATE:
+			status = verb_size_option(&verb_remove, "rate", optarg,
+						  &arguments.rate_bytes);
 			break;
 		case 'h':
 			return verb_help(&verb_remove);
 		default:
-			return verb_bad_option(&verb_remove, c, argv);
+			status = place_option(&verb_remove, c, argv, &arguments.places);
 		}
 	}
-	return remove_all(argv + optind, flags);
+	if (!status)
+		status = check_arguments(&arguments, argv + optind);
+	if (status)
+		return status;
+	if (arguments.places.force)
+		arguments.flags |= CLONE_REMOVE_FORCE;
+	return remove_all(&arguments, argv + optind);
 }
 
 const struct verb verb_remove = { "remove", "remove clones and what they hold", usage, run };

@@ -2,7 +2,7 @@
 /* lclone rethin: frees what a store holds for nothing. */
 
 #include <stdio.h>
-#include "options.h"
+#include "clone-options.h"
 #include "output.h"
 #include "rethin.h"
 
@@ -16,14 +16,7 @@ static const char usage[] =
 "  --rate SIZE        look at no more than SIZE of the clone a second\n"
 "  --json             print what was freed as JSON\n";
 
-enum { OPTION_RATE = OPTION_FIRST, OPTION_JSON };
-
-static const struct option options[] = {
-	{ "rate", required_argument, NULL, OPTION_RATE },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 }
-};
+static const struct option options[] = CLONE_OPTIONS("rate");
 
 static int print_json(const char *name, u64 freed_bytes)
 {
@@ -50,28 +43,12 @@ static int rethin(const char *name, u64 rate, bool json)
 
 static int run(int argc, char **argv)
 {
-	uint64_t rate = 0;
-	bool json = false;
-	int c;
+	struct clone_options found;
+	int status;
 
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case OPTION_RATE:
-			if (verb_size_option(&verb_rethin, "rate", optarg, &rate))
-				return STATUS_USAGE;
-			break;
-		case OPTION_JSON:
-			json = true;
-			break;
-		case 'h':
-			return verb_help(&verb_rethin);
-		default:
-			return verb_bad_option(&verb_rethin, c, argv);
-		}
-	}
-	if (argc - optind != 1)
-		return verb_misuse(&verb_rethin, "takes the name of a clone");
-	return rethin(argv[optind], rate, json);
+	if (!clone_options(&verb_rethin, options, argc, argv, &found, &status))
+		return status;
+	return rethin(found.clone, found.bytes, found.json);
 }
 
 const struct verb verb_rethin = { "rethin", "free what a store holds for nothing", usage, run };

@@ -73,10 +73,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			arguments->request.origin_path = optarg;
 			break;
 		case OPTION_LAYER:
-			if (arguments->layers == LC_LAYERS_MAX)
-				return verb_misuse(&verb_table, "there are at most %d layers",
-						   LC_LAYERS_MAX);
-			arguments->layer[arguments->layers++] = optarg;
+			if (verb_layer_option(&verb_table, arguments->layer, &arguments->layers))
+				return STATUS_USAGE;
 			break;
 		case OPTION_COMMAND:
 			arguments->command = optarg;

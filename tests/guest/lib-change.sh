@@ -12,14 +12,6 @@ zeros_at() {
 		cmp -n $(($3 * 1048576)) - /dev/zero || fail "$1 is not zero from MiB $2 on"
 }
 
-# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
-killed_at() {
-	local rc=0
-	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
-	[ "$rc" -ne 0 ] || return 1
-	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
-}
-
 # in_order NAME: it can be used, after whatever happened.
 in_order() {
 	lclone activate "$1"

@@ -62,11 +62,64 @@ status_of() {
 	lclone status "$1" --json | jq -r "$2"
 }
 
+# sum NAME: of the content of a clone.
+sum() {
+	md5_of "/dev/mapper/$1"
+}
+
+# layers_of NAME: the names of the snapshots it stands on, oldest first; "-" for a layer without one.
+layers_of() {
+	status_of "$1" '[.layers[] | .snapshot // "-"] | join(" ")'
+}
+
+# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
+killed_at() {
+	local rc=0
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>/run/killed || rc=$?
+	[ "$rc" -ne 0 ] || return 1
+	[ "$rc" -eq 137 ] || cat /run/killed
+	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
+}
+
 # loops_over FILE: how many loop devices stand on it.
 loops_over() {
 	losetup --noheadings --list --output BACK-FILE | grep -cxF -- "$1" || true
 }
 
+no_loops() {
+	[ "$(loops_over "$1")" -eq 0 ]
+}
+
 expect_said() {
 	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
+}
+
+# filesystem_in_use: clone "vm" of template "fs", an ext4 filesystem of 64 MiB, is mounted at MNT, and fio
+# is at work in it.
+filesystem_in_use() {
+	tool_state
+	tool_dir 600M
+	IMAGE=$DIR/fs.img
+	truncate -s 64M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	lclone template add fs "$IMAGE"
+	lclone create vm --template fs --dir "$DIR"
+	MNT=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$MNT"
+	mount -o discard /dev/mapper/vm "$MNT"
+	fio --name=load --directory="$MNT" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+	FIO=$!
+}
+
+# filesystem_whole: fio comes to its end and finds what it wrote; the filesystem is unmounted.
+filesystem_whole() {
+	wait "$FIO" || fail "$(</run/fio.out)"
+	umount "$MNT"
+	e2fsck -fn /dev/mapper/vm
+}
+
+# filesystem_of NAME: that of another clone is whole once it has read its journal.
+filesystem_of() {
+	e2fsck -fp "/dev/mapper/$1" || [ $? -eq 1 ] || fail "the filesystem of $1 is damaged"
 }

@@ -7,10 +7,6 @@ TEST_TIMEOUT=500
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh
 
-sum() {
-	md5_of "/dev/mapper/$1"
-}
-
 # What DEV holds below whatever table it has.
 raw() {
 	dd if="$LOWER" bs=1M skip=1 count=16 iflag=direct status=none | md5sum | cut -d' ' -f1
@@ -207,14 +203,6 @@ test_adopt_refuses() {
 	expect_said "the target lclone"
 	expect_fail lclone adopt /dev/mapper/zero vm --dir "$DIR"
 	expect_said "there is a clone of this name"
-}
-
-# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
-killed_at() {
-	local rc=0
-	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
-	[ "$rc" -ne 0 ] || return 1
-	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
 }
 
 test_tool_killed_in_an_adoption() {

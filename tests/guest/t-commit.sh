@@ -6,10 +6,6 @@ TEST_TIMEOUT=400
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh
 
-sum() {
-	md5_of "/dev/mapper/$1"
-}
-
 # changed_up: vm over gold, with drift, zeros, a snapshot "one", and drift above that.
 changed_up() {
 	lclone create vm --template gold --dir "$DIR"
@@ -79,6 +75,30 @@ test_commit_to_a_device() {
 	expect_said "is the origin of template v2"
 }
 
+# Its store is a device: so has to be the next one, or a snapshot is made before.
+test_commit_of_a_clone_on_a_device() {
+	local dev next now
+	tool_up
+	dev=$(make_loop 32M) next=$(make_loop 32M)
+	on_exit remove_all
+	lclone create vm --template gold --store "$dev"
+	write_at /dev/mapper/vm 1
+	now=$(sum vm)
+	expect_fail lclone commit vm --template v2
+	expect_said "its store is a device of yours"
+	expect_said "--clone-store DEV"
+	expect_said "lclone snapshot vm SNAP"
+	expect_fail lclone commit vm --template v2 --clone-store "$dev"
+	expect_said "is the store of clone vm"
+	lclone commit vm --template v2 --clone-store "$next"
+	same_as v2 "$now"
+	write_at /dev/mapper/vm 2
+	lclone snapshot vm one --dir "$DIR"
+	now=$(sum vm)
+	lclone commit vm@one --template v3
+	same_as v3 "$now"
+}
+
 # Only what has changed is written where a file can share blocks with another.
 test_commit_shares_with_the_old_template() {
 	local dev now
@@ -127,25 +147,10 @@ test_commit_refuses() {
 
 # A filesystem in use: what is committed is whole, and the load goes on.
 test_commit_of_a_filesystem_in_use() {
-	local mnt fio
-	tool_state
-	tool_dir 600M
-	IMAGE=$DIR/fs.img
-	truncate -s 64M "$IMAGE"
-	mkfs.ext4 -q "$IMAGE"
-	lclone template add fs "$IMAGE"
-	lclone create vm --template fs --dir "$DIR"
-	mnt=$(mktemp -d /run/mnt.XXXXXX)
-	on_exit rmdir "$mnt"
-	mount -o discard /dev/mapper/vm "$mnt"
-	fio --name=load --directory="$mnt" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
-		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
-	fio=$!
+	filesystem_in_use
 	lclone commit vm --template t1
 	lclone commit vm --template t2
-	wait "$fio" || fail "$(</run/fio.out)"
-	umount "$mnt"
-	e2fsck -fn /dev/mapper/vm
+	filesystem_whole
 	lclone create new --template t2 --dir "$DIR"
-	e2fsck -fp /dev/mapper/new || [ $? -eq 1 ] || fail "the template is damaged"
+	filesystem_of new
 }

@@ -7,14 +7,6 @@ TEST_TIMEOUT=500
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh
 
-sum() {
-	md5_of "/dev/mapper/$1"
-}
-
-layers_of() {
-	lclone status "$1" --json | jq -r '[.layers[] | .snapshot // "-"] | join(" ")'
-}
-
 # zeros DEV MEGABYTE: one MiB that is discarded.
 zeros() {
 	blkdiscard --offset $(($2 << 20)) --length 1M "$1"
@@ -105,6 +97,16 @@ test_remove_from_the_middle() {
 	# The newest: the clone stands on it.
 	lclone remove vm@s4
 	assert_eq "$(layers_of vm)" "s3 -" "layers without the name"
+	# Of an inactive clone, too; and it does not come back when the catalog is lost.
+	lclone snapshot upper u1
+	lclone deactivate upper
+	lclone remove upper@u1
+	lclone check --quiet "$(status_of upper .store.path)"
+	rm "$LCLONE_STATE_DIR/catalog.json"
+	lclone scan "$DIR" >/dev/null
+	lclone activate upper
+	assert_eq "$(layers_of vm), $(layers_of upper)" "s3 -, s3 -" "layers without the name after a scan"
+	assert_eq "$(sum vm) $(sum upper)" "$now $upper" content
 	write_at /dev/mapper/vm 12
 	lclone snapshot vm s5
 	now=$(sum vm)
@@ -190,12 +192,33 @@ test_consolidate_devices() {
 	lclone remove vm
 }
 
-# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
-killed_at() {
-	local rc=0
-	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>&1 || rc=$?
-	[ "$rc" -ne 0 ] || return 1
-	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
+# What a snapshot and the layer on it become goes where it is told to.
+test_remove_from_the_middle_of_devices() {
+	local dev=() n now
+	tool_up
+	on_exit remove_all
+	for n in 0 1 2 3; do
+		dev+=("$(make_loop 32M)")
+	done
+	lclone create vm --template gold --store "${dev[0]}"
+	write_at /dev/mapper/vm 1
+	lclone snapshot vm s1 --store "${dev[1]}"
+	write_at /dev/mapper/vm 2
+	lclone snapshot vm s2 --store "${dev[2]}"
+	write_at /dev/mapper/vm 3
+	now=$(sum vm)
+	expect_fail lclone remove vm@s1
+	expect_said "has to be given"
+	expect_fail lclone remove vm@s1 --store "${dev[0]}"
+	expect_said "is a layer"
+	expect_fail lclone remove vm@s1 vm --store "${dev[3]}"
+	expect_said "go with one NAME@SNAP"
+	lclone remove vm@s1 --store "${dev[3]}" --rate 100M | grep "merged into the layer that stands on it"
+	assert_eq "$(layers_of vm)" s2 layers
+	assert_eq "$(sum vm)" "$now" content
+	assert_eq "$(blkid -p "${dev[0]}")$(blkid -p "${dev[1]}")" "" "signatures left"
+	lclone remove vm
+	assert_eq "$(blkid -p "${dev[3]}")" "" "signatures left"
 }
 
 # The tool dies at any step, and sometimes the machine with it: nothing changes but the layers.

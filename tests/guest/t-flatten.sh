@@ -32,6 +32,8 @@ test_flatten_and_remove_the_template() {
 	expect_fail lclone template remove gold
 	lclone flatten vm --json | jq -e '.copied_bytes == 10485760 and .zero_bytes == 4194304 and .pause_us > 0'
 	flat vm
+	# Nobody needs the template any more.
+	wait_until no_loops "$IMAGE"
 	assert_eq "$(sum_of vm 24)" "$sum" content
 	lclone flatten vm | grep 'is independent already'
 	expect_fail lclone reset vm

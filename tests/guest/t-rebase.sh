@@ -64,6 +64,8 @@ test_rebase_keeps_what_is_shown() {
 	lclone activate b
 	on_gold2 b
 	assert_eq "$(sum_of b 16)" "$sum" "content of the other"
+	# Nobody needs the template any more.
+	wait_until no_loops "$IMAGE"
 	lclone template remove gold
 	expect_fail lclone template remove gold2
 	expect_fail lclone rebase b --template gold
@@ -137,6 +139,57 @@ test_update_takes_the_rest_from_the_new_one() {
 	dd if="$DIR/drift" of="$model" bs=1M seek=1 conv=notrunc status=none
 	dd if=/dev/zero of="$model" bs=64K seek=128 count=1 conv=notrunc status=none
 	cmp "$model" /dev/mapper/vm
+}
+
+# What was cut off and grown again reads zeros; also when the layer that says so is gone.
+test_p4_rebase_of_what_was_cut_and_grown_again() {
+	local sum
+	tool_up
+	second_template 20M
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone snapshot vm one
+	lclone resize vm 8389120 --force
+	lclone resize vm 18M
+	write_at /dev/mapper/vm 12
+	lclone snapshot vm two
+	write_at /dev/mapper/vm 2
+	sum=$(sum_of vm 18)
+	lclone rebase vm --template gold2
+	on_gold2 vm
+	assert_eq "$(sum_of vm 18)" "$sum" content
+	zeros_at vm 13 5
+	lclone deactivate vm
+	lclone check --quiet "$(store_path vm)" || fail "the check found damage"
+	lclone activate vm
+	assert_eq "$(sum_of vm 18)" "$sum" "content, activated again"
+	lclone resize vm 20M
+	zeros_at vm 18 2
+}
+store_path() {
+	lclone status "$1" --json | jq -r .store.path
+}
+
+# With update a template is shown as a whole, or as far as the clone goes.
+test_update_to_a_longer_template() {
+	tool_up
+	second_template 20M
+	lclone create large --template gold --dir "$DIR" --size 24M
+	lclone create vm --template gold --dir "$DIR"
+	expect_fail lclone rebase large --template gold2 --update --force
+	expect_said "shows no more than the first 16M of a template, and gold2 is longer"
+	expect_said "lclone create NAME --template gold2"
+	assert_eq "$(status_of large .origin.template)" gold template
+	lclone rebase vm --template gold2 --update --force 2>/run/said
+	grep "gold2 is longer: the clone keeps its size of 16M" /run/said
+	on_gold2 vm
+	cmp -n 16777216 "$IMAGE2" /dev/mapper/vm
+	lclone resize vm 20M
+	zeros_at vm 16 4
+	# Without it all is as it was, of whatever length.
+	lclone rebase large --template gold2
+	cmp -n 16777216 "$IMAGE" /dev/mapper/large
+	zeros_at large 16 8
 }
 
 test_filesystem_in_use_is_rebased() {

@@ -10,7 +10,7 @@ TEST_TIMEOUT=400
 . /repo/tests/guest/lib-change.sh
 
 test_grow_online_and_offline() {
-	local sum
+	local sum shared
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 1
@@ -26,8 +26,9 @@ test_grow_online_and_offline() {
 	lclone resize vm 100G
 	assert_eq "$(sum_of vm 16)" "$sum" "content in a higher tree"
 	dd if=/dev/urandom of=/dev/mapper/vm bs=4K seek=26214399 count=1 oflag=direct conv=notrunc status=none
-	sum=$(sum_of vm 30)
+	sum=$(sum_of vm 30) shared=$(status_of vm .shared_bytes)
 	lclone deactivate vm
+	assert_eq "$(status_of vm .shared_bytes)" "$shared" "bytes shared, of an inactive clone"
 	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
 	lclone resize vm 200G
 	expect_fail dmsetup info vm

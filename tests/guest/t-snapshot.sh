@@ -7,19 +7,9 @@ TEST_TIMEOUT=400
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh
 
-# sum NAME: of the content of a clone.
-sum() {
-	md5_of "/dev/mapper/$1"
-}
-
 # layer_file NAME SNAP: where a snapshot lies.
 layer_file() {
 	lclone status "$1" --json | jq -r --arg s "$2" '.layers[] | select(.snapshot == $s).path'
-}
-
-# layers_of NAME: the names of its snapshots, oldest first.
-layers_of() {
-	lclone status "$1" --json | jq -r '[.layers[] | .snapshot // "-"] | join(" ")'
 }
 
 test_snapshot_rollback_reset() {
@@ -141,32 +131,18 @@ test_p7_two_clones_at_one_point_in_time() {
 
 # A filesystem in use through snapshots; each is whole, and the last state too.
 test_snapshots_of_a_filesystem_in_use() {
-	local mnt fio n
-	tool_state
-	tool_dir 600M
-	IMAGE=$DIR/fs.img
-	truncate -s 64M "$IMAGE"
-	mkfs.ext4 -q "$IMAGE"
-	lclone template add fs "$IMAGE"
-	lclone create vm --template fs --dir "$DIR"
-	mnt=$(mktemp -d /run/mnt.XXXXXX)
-	on_exit rmdir "$mnt"
-	mount -o discard /dev/mapper/vm "$mnt"
-	fio --name=load --directory="$mnt" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
-		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
-	fio=$!
+	local n
+	filesystem_in_use
 	for n in 1 2 3 4 5 6; do
-		[ -d "/proc/$fio" ] || break
+		[ -d "/proc/$FIO" ] || break
 		lclone snapshot vm "s$n"
 	done
-	wait "$fio" || fail "$(</run/fio.out)"
-	umount "$mnt"
-	e2fsck -fn /dev/mapper/vm
+	filesystem_whole
 	for n in 1 3; do
 		lclone create "t$n" --from "vm@s$n"
-		e2fsck -fp "/dev/mapper/t$n" || [ $? -eq 1 ] || fail "snapshot $n is damaged"
-		mount "/dev/mapper/t$n" "$mnt"
-		umount "$mnt"
+		filesystem_of "t$n"
+		mount "/dev/mapper/t$n" "$MNT"
+		umount "$MNT"
 	done
 }
 
@@ -209,15 +185,6 @@ test_snapshot_needs_a_place() {
 	assert_eq "$(layers_of vm)" "one two" layers
 	lclone remove vm
 	assert_eq "$(blkid -p "$dev")$(blkid -p "$next")" "" "signatures left"
-}
-
-# killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.
-killed_at() {
-	local rc=0
-	LD_PRELOAD=$HELPERS/kill-at.so KILL_AT=$1 lclone "${@:2}" >/dev/null 2>/run/killed || rc=$?
-	[ "$rc" -ne 0 ] || return 1
-	[ "$rc" -eq 137 ] || cat /run/killed
-	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
 }
 
 # whole NAME SUM...: the clone can be used, after whatever happened, and is one of SUM.

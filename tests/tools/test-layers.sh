@@ -103,6 +103,12 @@ test_scan_finds_layers() {
 	json '.clones[0].layers | map(.snapshot) == ["one", null]'
 	refused 'has no snapshot three' lclone remove vm1@three
 	refused 'has no snapshot three' lclone rollback vm1 three
+	# It does not come back when the catalog is lost.
+	expect 0 lclone check "$s"
+	rm -r state
+	expect 0 lclone scan "$l1" "$s" "$l2"
+	expect 0 lclone list --json
+	json '.clones[0].layers | map(.snapshot) == ["one", null]'
 }
 
 test_usage() {

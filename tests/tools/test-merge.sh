@@ -66,6 +66,11 @@ test_consolidate_usage() {
 	expect 2 lclone consolidate a --rate 0
 	expect 2 lclone commit a
 	expect 2 lclone commit --template t
+	expect 2 lclone remove a --store x
+	says 'go with one NAME@SNAP'
+	expect 2 lclone remove a@s b@s --rate 1M
+	expect 2 lclone remove a@s --store x --store-size 16M
+	expect 2 lclone remove a@s --dir x --vg y
 	export LCLONE_STATE_DIR=$PWD/state
 	refused 'there is no such clone' lclone consolidate a
 	refused 'there is no such clone' lclone commit a --template t

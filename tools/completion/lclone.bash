@@ -21,11 +21,11 @@ _lclone_options() {
 	activate) echo '--help --all --force' ;;
 	deactivate) echo '--help --all' ;;
 	list | tree | status) echo '--help --json' ;;
-	remove) echo '--help --wipe --force' ;;
+	remove) echo '--help --wipe --force --rate --store --dir --vg --store-size' ;;
 	snapshot) echo '--help --store --dir --vg --store-size --force --json' ;;
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	adopt) echo '--help --undo --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
-	commit) echo '--help --template --to --rate --quick --force --json' ;;
+	commit) echo '--help --template --to --clone-store --rate --quick --force --json' ;;
 	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
 	resize) echo '--help --force --json' ;;
 	flatten | rethin) echo '--help --rate --json' ;;
