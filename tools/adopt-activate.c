@@ -74,15 +74,19 @@ int adopt_release(const struct clone *clone)
 	return error;
 }
 
+static int report_returned(const struct clone *clone)
+{
+	report_error(clone->name, "it has been put back into %s already",
+		     clone->adopted);
+	report_hint("'lclone adopt --undo %s' removes what is left of the clone",
+		    clone->name);
+	return -ESTALE;
+}
+
 static int check_returned(const struct clone *clone, const struct lc_super *super)
 {
-	if (super->state == LC_STORE_RETIRED) {
-		report_error(clone->name, "it has been put back into %s already",
-			     clone->adopted);
-		report_hint("'lclone adopt --undo %s' removes what is left of the clone",
-			    clone->name);
-		return -ESTALE;
-	}
+	if (super->state == LC_STORE_RETIRED)
+		return report_returned(clone);
 	if (super->epoch || super->layers)
 		return 0;
 	adopt_release(clone);
@@ -190,6 +194,9 @@ int adopt_activate(struct catalog *catalog, struct clone *clone,
 
 	if (error)
 		return error;
+	/* Its store may be gone already. */
+	if (clone->returned)
+		return report_returned(clone);
 	if (ours && !clone->returning)
 		return snapshot_settle(catalog, origins, clone);
 	error = read_super(clone, &super);

@@ -21,8 +21,14 @@ threads() {
 	ps -e -o comm= | grep -c '^lclone' || true
 }
 
+# Those that udev keeps for some seconds have stacks and page tables.
+no_udev_workers() {
+	! pgrep -P "$(pgrep -o udevd)" >/dev/null
+}
+
 # kernel_memory: KiB that the kernel has for itself.
 kernel_memory() {
+	wait_until no_udev_workers
 	awk '/^(SUnreclaim|KernelStack|PageTables|Percpu|VmallocUsed):/ { sum += $2 } END { print sum }' /proc/meminfo
 }
 

@@ -167,21 +167,21 @@ one_in_each_leaf() {
 		--rw=write:$((STRETCH - 4096)) --size="$1" --io_size=$(($(bytes "$1") / STRETCH * 4096))
 }
 
-# Over 8 GiB, that has all leaves in memory that 8 GiB of drift would.
+# Over 4 GiB, that has all leaves in memory that 4 GiB of drift would.
 test_p9_memory_for_each_gib_of_drift() {
 	local before after pages threads
 	STRETCH=$((1008 * 4096))
 	ORIGIN=-
 	STORE=$(disk 1)
-	clone_format - "$STORE" --size 8G
+	clone_format - "$STORE" --size 4G
 	threads=$(our_threads)
 	TABLE=$(lclone table "$STORE")
 	clone_on
 	before=$(meminfo Slab)
-	one_in_each_leaf 8G
+	one_in_each_leaf 4G
 	after=$(meminfo Slab) pages=$(status_of clone memory)
-	[ "$pages" -ge $(((8 << 30) / STRETCH)) ] || fail "only $pages pages of the map are in memory"
-	note "for each GiB of drift in use $(((after - before) / 8)) KiB of the kernel's objects, $((pages / 8)) pages of the map"
+	[ "$pages" -ge $(((4 << 30) / STRETCH)) ] || fail "only $pages pages of the map are in memory"
+	note "for each GiB of drift in use $(((after - before) / 4)) KiB of the kernel's objects, $((pages / 4)) pages of the map"
 	assert_eq "$(our_threads)" "$threads" "threads of ours"
 	wait_until status_is memory 1
 	note "$(($(meminfo Slab) - before)) KiB are left of it when nobody uses the clone"

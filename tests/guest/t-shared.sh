@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Many clones over one template and the same layers, all in use at once. LCLONE_CLONES=N says how many
-# (30; 200 with LCLONE_LONG).
+# (16; 200 with LCLONE_LONG).
 TEST_TIMEOUT=400
 
 # shellcheck source=tests/guest/lib-tool.sh
@@ -110,7 +110,7 @@ expect() {
 
 test_p3_p8_clones_over_shared_layers() {
 	local n=${LCLONE_CLONES:-${LCLONE_LONG:+200}} i origin layers begin memory
-	n=${n:-30}
+	n=${n:-16}
 	tool_state
 	tool_dir $((120 + 4 * n))M
 	tool_image ${TEMPLATE_MB}M
