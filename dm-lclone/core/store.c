@@ -126,15 +126,21 @@ int lc_store_open(struct lc_store *store, int stale)
 {
 	int error;
 
+	/*
+	 * A write of a superblock may have been told to have failed, and be in a cache
+	 * all the same.  So the newer copy has to be durable before the older one is
+	 * written over.
+	 */
 	if (stale >= 0 && !store->read_only) {
-		error = write_copy(store, (unsigned int)stale);
+		error = store->ops->flush(store->ctx);
+		if (!error)
+			error = write_copy(store, (unsigned int)stale);
 		if (error)
 			return error;
 	}
 	/*
-	 * The write that froze it may have been told to have failed, and be in a cache
-	 * all the same.  What stands on it relies on it.  A device that cannot do that
-	 * can be read nevertheless.
+	 * What stands on a frozen store relies on it.  A device that cannot flush can be
+	 * read nevertheless.
 	 */
 	if (store->super.state == LC_STORE_FROZEN)
 		store->ops->flush(store->ctx);

@@ -321,6 +321,18 @@ static void p1_stale_copy_is_made_equal_before_all_else(struct kunit *test)
 	}
 }
 
+/* The newer copy may be in a cache only, and both would be torn by a loss of power. */
+static void p1_newer_copy_is_durable_before_the_other_is_written(struct kunit *test)
+{
+	struct host *host = fresh(test);
+
+	set_generation(host, 1, 2);
+	host->disk->fail_in[DISK_FLUSH] = 1;
+	KUNIT_EXPECT_NE(test, host_open(host, false), 0);
+	KUNIT_EXPECT_EQ(test, host->disk->count[DISK_WRITE], 0);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(super_goes_there_and_back),
 	KUNIT_CASE(p6_copy_in_the_place_of_the_other_is_refused),
@@ -331,6 +343,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(newest_whole_copy_holds),
 	KUNIT_CASE(p6_two_damaged_copies_are_refused),
 	KUNIT_CASE(p1_stale_copy_is_made_equal_before_all_else),
+	KUNIT_CASE(p1_newer_copy_is_durable_before_the_other_is_written),
 	{ }
 };
 
