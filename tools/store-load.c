@@ -115,6 +115,12 @@ int store_write_supers(struct store_file *store, const struct lc_super *super)
 	unsigned int i;
 	int error;
 
+	/* What was read as the newest may be in the device's cache only. */
+	error = store->newest < 0 ? 0 : store_sync(store);
+	if (error) {
+		report_errno(store->path, error, "it cannot be flushed");
+		return error;
+	}
 	for (i = 0; i < 2; i++) {
 		unsigned int copy = i ? !first : first;
 
