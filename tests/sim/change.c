@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Another table for the clone. */
 
+#include "below.h"
 #include "bio.h"
 #include "bulk.h"
 #include "change.h"
+#include "check.h"
 #include "core/rebind.h"
 #include "layer.h"
 #include "model.h"
@@ -55,6 +57,56 @@ static u64 larger(u64 sectors)
 	return min(most, sectors + more);
 }
 
+/* Choosing what a layer shows --------------------------------------------------------- */
+
+static u64 shown_from;		/* a block; 0: there is none */
+
+static bool in_store(u64 block)
+{
+	struct lc_extent extent;
+
+	check_lookup(block, &extent);
+	return extent.kind != LC_BELOW;
+}
+
+static bool shows(u64 block)
+{
+	u64 tags[LC_BLOCK_SECTORS];
+
+	below_block(block, tags);
+	return tags[0] && tags[LC_BLOCK_SECTORS - 1];
+}
+
+/* The last watched block that shows a layer, if the store has nothing behind it.  In a thread. */
+static void look_task(void *arg)
+{
+	u64 mapped = 0;
+	u32 i;
+
+	(void)arg;
+	shown_from = 0;
+	for (i = 0; i < model.watched; i++) {
+		u64 block = model.history[i].block;
+
+		if ((block + 1) * LC_BLOCK_SECTORS > model.sectors)
+			continue;
+		if (in_store(block))
+			mapped = max(mapped, block);
+		else if (block > shown_from && shows(block))
+			shown_from = block;
+	}
+	if (shown_from < mapped)
+		shown_from = 0;
+	task.done = true;
+}
+
+/* Less of the layers is seen than there is: more, when the clone grows, would be wrong. */
+static bool cut_above_layers(void)
+{
+	return edge.store->chain && lc_blocks_of(edge.store->super.overlap_sectors) <
+				    edge.store->chain->blocks;
+}
+
 static u64 smaller(u64 sectors)
 {
 	u64 less = random_chance(50) ? 1 + random_below(40) :
@@ -89,7 +141,6 @@ static bool zero_tail(u64 sectors)
  */
 static bool cut_off(u64 *sectors)
 {
-	zeroed = false;
 	if (random_chance(60))
 		return zero_tail(*sectors);
 	*sectors -= *sectors % LC_BLOCK_SECTORS;
@@ -101,7 +152,13 @@ static void choose_size(bool grow)
 	const struct lc_super *super = &edge.store->super;
 	u64 sectors = grow ? larger(super->clone_sectors) : smaller(super->clone_sectors);
 
-	if (sectors == super->clone_sectors || (!grow && !cut_off(&sectors)))
+	zeroed = false;
+	shown_from = 0;
+	if (!grow && layers.count && random_chance(70))
+		run_task("look", look_task, STEPS_MOST, false);
+	if (shown_from)
+		sectors = shown_from * LC_BLOCK_SECTORS;
+	else if (sectors == super->clone_sectors || (!grow && !cut_off(&sectors)))
 		return;
 	lc_change_none(super, &after);
 	after.clone_sectors = sectors;
@@ -130,7 +187,7 @@ void change_choose(void)
 	if (world.drops && random_chance(40))
 		choose_drop();
 	else if (world.resizes)
-		choose_size(random_chance(60));
+		choose_size(random_chance(cut_above_layers() ? 80 : 60));
 }
 
 /* Carrying out ---------------------------------------------------------------------- */
@@ -196,17 +253,17 @@ bool change_take(void)
 	lc_change_none(&edge.store->super, &before);
 	begun = true;
 	if (world.fails && random_chance(20))
-		medium.fail = 500 + random_below(6000);
+		medium_fail(500 + random_below(6000), 30);
 	trace(TRACE_CHANGE, what, after.clone_sectors, after.overlap_sectors, after.layers);
 	if (run_task("change", change_task, steps, to_super)) {
-		medium.fail = 0;
+		medium_fail(0, 0);
 		medium.room += 300;
 		if (model.sectors == after.clone_sectors && !task.error)
 			cover(done[what]);
 		what = NOTHING;
 		return true;
 	}
-	medium.fail = 0;
+	medium_fail(0, 0);
 	what = NOTHING;
 	cover(COVER_CHANGE);
 	power_cover();

@@ -13,17 +13,22 @@
 
 /* Content -------------------------------------------------------------- */
 
+void check_lookup(u64 block, struct lc_extent *extent)
+{
+	lc_lookup(edge.store, block, 1, extent);
+	if (extent->kind == LC_UNLOADED) {
+		if (lc_map_load(edge.store, block))
+			violation("the leaf of block %llu cannot be loaded",
+				  (unsigned long long)block);
+		lc_lookup(edge.store, block, 1, extent);
+	}
+}
+
 static void read_block(u64 block, u64 *tags)
 {
 	struct lc_extent extent;
 
-	lc_lookup(edge.store, block, 1, &extent);
-	if (extent.kind == LC_UNLOADED) {
-		if (lc_map_load(edge.store, block))
-			violation("the leaf of block %llu cannot be loaded",
-				  (unsigned long long)block);
-		lc_lookup(edge.store, block, 1, &extent);
-	}
+	check_lookup(block, &extent);
 	if (extent.kind == LC_DATA) {
 		medium_tags_now(extent.store, tags);
 		return;

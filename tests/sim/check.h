@@ -3,7 +3,10 @@
 #ifndef LCLONE_SIM_CHECK_H
 #define LCLONE_SIM_CHECK_H
 
-#include <env.h>
+#include "core/map.h"
+
+/* lc_lookup() of one block, whose leaf is loaded.  In a thread. */
+void check_lookup(u64 block, struct lc_extent *extent);
 
 /*
  * Right after recovery: every watched block holds what the model allows, and

@@ -105,16 +105,16 @@ bool freeze_take(void)
 
 	make_child(&edge.store->super);
 	if (world.fails && random_chance(30))
-		medium.fail = 500 + random_below(6000);
+		medium_fail(500 + random_below(6000), 30);
 	trace(TRACE_FREEZE, layers.count, 0, 0, 0);
 	if (run_task("snapshot", follow_task, steps, to_super)) {
-		medium.fail = 0;
+		medium_fail(0, 0);
 		medium.room += 300;
 		if (!edge.freeze_failed)
 			cover(COVER_FROZEN);
 		return true;
 	}
-	medium.fail = 0;
+	medium_fail(0, 0);
 	cover(begun ? COVER_FREEZE : COVER_FOLLOW);
 	power_cover();
 	power_cut();

@@ -83,6 +83,12 @@ static void put_all(struct request **list, u32 *count)
 		put(list[--*count]);
 }
 
+void medium_fail(u32 fail, u32 super)
+{
+	medium.fail = fail;
+	medium.fail_super = super;
+}
+
 /* All that was under way or cached is forgotten. */
 static void start(u32 blocks)
 {
@@ -91,7 +97,8 @@ static void start(u32 blocks)
 	seen = image_get();
 	durable = image_get();
 	medium.blocks = blocks;
-	medium.fail = 0;
+	medium_fail(0, 0);
+	medium.fail_all = false;
 	medium.failures = 0;
 	medium.lost = false;
 	medium.thin = false;
@@ -326,8 +333,8 @@ static void complete(struct request *request)
 	bool beyond = request->kind != FLUSH && request->kind != OTHER &&
 		      request->block >= (request->from == seen ? medium.blocks :
 					 IMAGE_BLOCKS);
-	bool failed = beyond || (medium.fail &&
-				 (random_u64() & 0xffff) < medium.fail);
+	bool failed = beyond || medium.fail_all ||
+		      (medium.fail && (random_u64() & 0xffff) < medium.fail);
 	struct batch *batch = request->batch;
 
 	if (request->kind == FLUSH && medium.lost && !*medium.noticed)
@@ -451,6 +458,7 @@ void medium_cut(void)
 	put_all(cached, &medium.writes_cached);
 	put_all(under_way, &medium.under_way);
 	medium.lost = false;
+	medium.fail_all = false;
 }
 
 const struct image *medium_seen(void)

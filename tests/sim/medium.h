@@ -30,6 +30,8 @@ struct batch {
 struct medium {
 	u32 blocks;		/* size of the device */
 	u32 fail;		/* of 65536 requests, those that fail */
+	u32 fail_super;		/* percent of the writes of a superblock that fail */
+	bool fail_all;		/* for now */
 	u64 failures;		/* that there were since it was set to 0 */
 	bool lost;		/* a flush that failed has lost something */
 	const bool *noticed;	/* whether the host knows */
@@ -53,6 +55,9 @@ struct image *medium_replace(u32 blocks);
 
 /* Makes it thin, with @room; @count blocks from @block on have their space. */
 void medium_thin(u32 room, u32 block, u32 count);
+
+/* From now on @fail of 65536 requests fail, and @super percent of the writes of a superblock. */
+void medium_fail(u32 fail, u32 super);
 
 /* Requests; @batch gets one more that is pending. */
 void medium_write_tags(u32 block, const u64 *tags, u8 sectors, bool fua,

@@ -334,16 +334,16 @@ bool merge_take(void)
 	else
 		layers_replace(first, count, image);
 	if (image && world.fails && random_chance(10))
-		medium.fail = 500 + random_below(6000);
+		medium_fail(500 + random_below(6000), 30);
 	if (run_task("swap of layers", swap_task, steps, false) && !task.why) {
-		medium.fail = 0;
+		medium_fail(0, 0);
 		if (image)
 			cover(COVER_MERGED);
 		if (task.error && !medium.failures)
 			violation("a resume over merged layers failed: %d", task.error);
 		return true;
 	}
-	medium.fail = 0;
+	medium_fail(0, 0);
 	cover(COVER_SWAP);
 	power_cover();
 	power_cut();

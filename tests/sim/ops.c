@@ -28,7 +28,9 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 		medium_write_page(vec[i].block, vec[i].page, fua, &batch);
 	}
 	edge.in_super = fua;
+	medium.fail_all = fua && random_chance(medium.fail_super);
 	error = batch_wait(&batch);
+	medium.fail_all = false;
 	edge.in_super = false;
 	if (error == -ENOSPC)
 		edge_below_full();

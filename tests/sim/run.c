@@ -130,7 +130,7 @@ void run_settle(void)
 			break;
 		edge_tick();
 	}
-	medium.fail = 0;
+	medium_fail(0, 0);
 	if (edge.growing)
 		violation("a growth does not end");
 	if (bulk_kind || edge.announcing)

@@ -41,6 +41,15 @@ static void open_task(void *arg)
 	task.done = true;
 }
 
+/*
+ * With a chance of @percent requests fail, @fail of 65536.  That hardly meets a superblock, of
+ * whose writes more fail at times.
+ */
+static void choose_failures(u32 percent, u32 fail)
+{
+	medium_fail(random_chance(percent) ? fail : 0, random_chance(percent / 4 + 1) ? 30 : 0);
+}
+
 /* Brings the store up; NULL, or what is wrong.  It may be cut on the way. */
 static const char *open_store(bool may_cut)
 {
@@ -52,12 +61,14 @@ static const char *open_store(bool may_cut)
 		bio_reset();
 		change_settle();
 		steps = may_cut && random_chance(20) ? random_below(150) : STEPS_MOST;
-		to_super = may_cut && random_chance(5);
+		/* What failed may be in the cache, if the power did not go since. */
+		to_super = may_cut && random_chance(medium.writes_cached ? 30 : 5);
 		medium.failures = 0;
 		medium.no_spaces = 0;
-		medium.fail = may_cut && world.fails && random_chance(5) ? 600 : 0;
+		if (may_cut && world.fails)
+			choose_failures(5, 600);
 		if (run_task("recovery", open_task, steps, to_super)) {
-			medium.fail = 0;
+			medium_fail(0, 0);
 			medium.room += 300;
 			if (!task.why || !(medium.failures + medium.no_spaces))
 				return task.why;
@@ -68,7 +79,7 @@ static const char *open_store(bool may_cut)
 		}
 		if (steps == STEPS_MOST && !to_super)
 			violation("recovery does not end");
-		medium.fail = 0;
+		medium_fail(0, 0);
 		cover(COVER_RECOVERY);
 		if (edge.open && edge.store->map.charged)
 			cover(COVER_REPLAY);
@@ -177,7 +188,9 @@ static void begin_life(void)
 	bios.one_worker = random_chance(50);
 	bios.restore_percent = world.rethins ? 20 + random_below(60) : 0;
 	bios.flush_percent = edge.lazy && random_chance(50) ? 40 : 1 + random_below(25);
-	medium.fail = world.fails && random_chance(40) ? 100 + random_below(2000) : 0;
+	medium_fail(0, 0);
+	if (world.fails)
+		choose_failures(40, 100 + random_below(2000));
 	medium.room = random_below(40);
 	co_set_mean(mean);
 	trace(TRACE_LIFE, report_at.round, mean,
@@ -364,7 +377,7 @@ static void live(void)
 		begin_life();
 		use();
 		check_failed();
-		if (random_chance(world.depth ? 60 : 85))
+		if (random_chance(lc_failed(edge.store) ? 30 : world.depth ? 60 : 85))
 			break;
 		if (!end_in_order())
 			return;
