@@ -94,15 +94,19 @@ expect_said() {
 	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
 }
 
-# filesystem_in_use: clone "vm" of template "fs", an ext4 filesystem of 64 MiB, is mounted at MNT, and fio
-# is at work in it.
-filesystem_in_use() {
+# filesystem_template: template "fs", an ext4 filesystem of 64 MiB.
+filesystem_template() {
 	tool_state
 	tool_dir 600M
 	IMAGE=$DIR/fs.img
 	truncate -s 64M "$IMAGE"
 	mkfs.ext4 -q "$IMAGE"
 	lclone template add fs "$IMAGE"
+}
+
+# filesystem_in_use: clone "vm" of that is mounted at MNT, and fio is at work in it.
+filesystem_in_use() {
+	filesystem_template
 	lclone create vm --template fs --dir "$DIR"
 	MNT=$(mktemp -d /run/mnt.XXXXXX)
 	on_exit rmdir "$MNT"

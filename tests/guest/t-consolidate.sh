@@ -168,8 +168,9 @@ test_consolidate_without_room() {
 	assert_eq "$(sum vm)" "$now" content
 }
 
-test_consolidate_devices() {
-	local dev=() n now
+# devices_up: vm with snapshots s1 and s2 on the first three of four devices, which are in the caller's dev.
+devices_up() {
+	local n
 	tool_up
 	on_exit remove_all
 	for n in 0 1 2 3; do
@@ -181,6 +182,11 @@ test_consolidate_devices() {
 	write_at /dev/mapper/vm 2
 	lclone snapshot vm s2 --store "${dev[2]}"
 	write_at /dev/mapper/vm 3
+}
+
+test_consolidate_devices() {
+	local dev=() now
+	devices_up
 	now=$(sum vm)
 	expect_fail lclone consolidate vm --drop-snapshots
 	expect_said "has to be given"
@@ -194,18 +200,8 @@ test_consolidate_devices() {
 
 # What a snapshot and the layer on it become goes where it is told to.
 test_remove_from_the_middle_of_devices() {
-	local dev=() n now
-	tool_up
-	on_exit remove_all
-	for n in 0 1 2 3; do
-		dev+=("$(make_loop 32M)")
-	done
-	lclone create vm --template gold --store "${dev[0]}"
-	write_at /dev/mapper/vm 1
-	lclone snapshot vm s1 --store "${dev[1]}"
-	write_at /dev/mapper/vm 2
-	lclone snapshot vm s2 --store "${dev[2]}"
-	write_at /dev/mapper/vm 3
+	local dev=() now
+	devices_up
 	now=$(sum vm)
 	expect_fail lclone remove vm@s1
 	expect_said "has to be given"

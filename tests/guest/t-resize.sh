@@ -71,12 +71,7 @@ test_shrink_only_by_force_and_for_good() {
 
 test_filesystem_in_use_grows() {
 	local mnt fio n size
-	tool_state
-	tool_dir 600M
-	IMAGE=$DIR/fs.img
-	truncate -s 64M "$IMAGE"
-	mkfs.ext4 -q "$IMAGE"
-	lclone template add fs "$IMAGE"
+	filesystem_template
 	lclone create vm --template fs --dir "$DIR" --store-size 400M
 	lclone snapshot vm one
 	mnt=$(mktemp -d /run/mnt.XXXXXX)
