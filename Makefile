@@ -5,8 +5,9 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The Debian release whose kernel the guest tests boot: bookworm, trixie, sid or all. For the others
 # the module is built.
 export KERNEL ?= bookworm
-GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-sid,kernels guest)
-SUITES ?= style unit sim tools fuzz $(GUEST_SUITES)
+GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-sid,guest)
+# The longest first.
+HOST_SUITES := $(if $(filter all,$(KERNEL)),,kernels) style tools fuzz sim unit
 # How long "make fuzz" tries each of its two targets.
 FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
@@ -48,7 +49,7 @@ install: all
 
 check:
 	@tests/deps.sh
-	@tests/check $(SUITES)
+	@tests/check --together $(HOST_SUITES) --then $(GUEST_SUITES)
 
 check-style style:
 	@tests/style

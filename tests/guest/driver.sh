@@ -56,16 +56,20 @@ oopsed() {
 	((taint & 1 << 7))
 }
 
-# wait_for PID SECONDS: its status in RC, or LATE set when it is not over in time.
+# wait_for PID SECONDS: its status in RC, or LATE set when it is not over in time. Wakes up when it ends,
+# and now and then to see whether it still can.
 wait_for() {
-	local end=$((SECONDS + $2))
+	local end=$((SECONDS + $2)) timer
 	RC=0 LATE=
 	while [ -d "/proc/$1" ]; do
 		if [ "$SECONDS" -ge "$end" ] || oopsed; then
 			LATE=yes
 			return
 		fi
-		wait_tick
+		sleep 2 &
+		timer=$!
+		wait -n "$1" "$timer" 2>/dev/null
+		kill "$timer" 2>/dev/null
 	done
 	wait "$1" 2>/dev/null || RC=$?
 }
