@@ -75,14 +75,16 @@ static void merge_span(struct walk *walk, u64 first, u64 end, u32 value)
 	walk->done = at;
 }
 
-/* A run of the tree, in ascending order; the overlay goes before it. */
+/*
+ * A run of the tree, in ascending order; the overlay goes before it.  Behind the end of a
+ * clone that was cut are entries as well, which say nothing of what is before it.
+ */
 static void merge(struct walk *walk, u64 first, u64 count, u32 value)
 {
-	u64 end = min(first + count, walk->blocks);
-
-	if (first < walk->blocks)
-		merge_span(walk, walk->done, first, LC_ENTRY_UNMAPPED);
-	merge_span(walk, first, end, value);
+	if (first >= walk->blocks)
+		return;
+	merge_span(walk, walk->done, first, LC_ENTRY_UNMAPPED);
+	merge_span(walk, first, min(first + count, walk->blocks), value);
 }
 
 static u64 blocks_below(unsigned int level)

@@ -69,6 +69,20 @@ test_shrink_only_by_force_and_for_good() {
 	cmp -n $((2 * 1048576 + 512)) /dev/mapper/vm "$IMAGE"
 }
 
+# The end is that of a leaf of the map, and nothing was written in the leaf before it.
+test_shrink_at_the_end_of_a_leaf() {
+	local sum size=$((2 * 1008 * 4096))
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 0
+	sum=$(head -c "$size" /dev/mapper/vm | md5sum)
+	lclone resize vm "$size" --force
+	lclone snapshot vm one
+	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" content
+	lclone consolidate vm --drop-snapshots
+	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" "content, consolidated"
+}
+
 test_filesystem_in_use_grows() {
 	local mnt fio n size
 	filesystem_template

@@ -138,6 +138,11 @@ static struct lc_ref build_leaf(u64 index)
 
 	for (i = 0; i < LC_LEAF_ENTRIES && first + i < blocks; i++)
 		entry[i] = model[first + i];
+	/* As a clone that was cut has it, which is no fault; and as none has it. */
+	if (first >= blocks && faulty("cut"))
+		memset(entry, 0xff, sizeof(entry));
+	if (first >= blocks && faulty("leaf-behind-end"))
+		entry[LC_LEAF_ENTRIES - 1] = take_block();
 	count_leaf(entry, &ref);
 	if (!ref.data_blocks && !ref.zero_blocks)
 		return (struct lc_ref){ 0 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # lclone check and dump: against a plain array, and against every kind of damage.
+LEAKS=0
 
 # filled SEED LEAVES GROUPS [FAULT [TIMES]]: a store with drift; what a dump must say is in "want".
 filled() {
@@ -66,6 +67,15 @@ test_a_core_that_stops_anywhere() {
 	done
 }
 
+# The end of a clone that was cut is a multiple of what a leaf maps: what is zero behind it says
+# nothing of what nobody has written before it.
+test_clone_cut_at_the_end_of_a_leaf() {
+	SIZE=16128s filled 7 0 0 cut
+	expect 0 lclone check s.img
+	expect 0 lclone dump s.img
+	! grep -E '^(data|zero) ' out || fail "the dump has what the map has not"
+}
+
 test_dump_formats() {
 	filled 3 10 3
 	expect 0 lclone dump s.img
@@ -99,6 +109,7 @@ test_a_stale_copy_is_no_damage() {
 test_found_mapped_twice() { filled 7 16 4 twice 1; damaged 'map: .*mapped twice'; }
 test_found_page_mapped() { filled 7 16 4 entry-is-page 1; damaged 'also pages of the tree'; }
 test_found_entry_out_of_range() { filled 7 16 4 entry-range 1; damaged 'outside the data area'; }
+test_found_leaf_behind_the_end() { SIZE=16128s filled 7 0 0 leaf-behind-end; damaged 'behind the end of the clone'; }
 test_found_entry_behind_the_end() { filled 7 16 4 behind-end; damaged 'behind the end of the clone'; }
 test_found_counts() { filled 7 16 4 count 2; damaged 'counts are not what its parent says'; }
 test_found_old_page() { filled 7 16 4 older 2; damaged 'not the version that its parent names'; }

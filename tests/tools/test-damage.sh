@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Damage of every kind to every type of block: check finds it and says where; afterwards repair ends in
 # a store that check passes, or says why it cannot, and nothing crashes.
+LEAKS=0
 
 # A store with all types of blocks, as a host left it that lost its power.
 base() {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # lclone repair: what can be proven is restored, what cannot is listed, and nothing else is changed.
+LEAKS=0
 
 filled() {
 	store s.img 1G --origin - --size "${SIZE:-5001M}" --name x
