@@ -279,7 +279,7 @@ static int remove_left_store(const struct catalog *catalog, const struct clone *
 	    !clone_store_known(catalog, clone->store_path) &&
 	    !store_open(clone->store_path, STORE_READ | STORE_QUIET, &store)) {
 		error = store_load_quietly(&store, &why);
-		left = error ? error == -EMEDIUMTYPE :
+		left = error ? error == -EMEDIUMTYPE && clone_store_begun(clone, &store) :
 		       !store_super(&store)->epoch &&
 		       !strcmp(store_super(&store)->origin_path, path);
 		store_close(&store);

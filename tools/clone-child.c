@@ -188,7 +188,7 @@ static bool left_over(const struct catalog *catalog, const struct clone *child)
 		return false;
 	error = store_load_quietly(&store, &why);
 	if (error)
-		left = error == -EMEDIUMTYPE;
+		left = error == -EMEDIUMTYPE && clone_store_begun(child, &store);
 	else
 		left = !store_super(&store)->epoch &&
 		       !memcmp(store_super(&store)->clone_uuid, child->uuid,

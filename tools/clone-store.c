@@ -145,6 +145,39 @@ int clone_store_unmake(const struct clone *clone)
 	}
 }
 
+/* The first MiB holds nothing but superblocks, which are written before the header. */
+static bool head_is_empty(const struct store_file *store)
+{
+	static const u8 empty[LC_BLOCK_SIZE];
+	u8 page[LC_BLOCK_SIZE];
+	u32 block;
+
+	if (!store->bytes)
+		return true;
+	for (block = 0; block < LC_HEAD_BLOCKS; block++) {
+		if (block == lc_super_address(0) || block == lc_super_address(1))
+			continue;
+		if (store_read(store, block, page, 1))
+			return false;
+		if (memcmp(page, empty, sizeof(page)))
+			return false;
+	}
+	return true;
+}
+
+bool clone_store_begun(const struct clone *clone, const struct store_file *store)
+{
+	char *vg = NULL, *lv = NULL;
+	bool begun;
+
+	if (clone->kind != STORE_KIND_VG)
+		return clone->kind == STORE_KIND_DIR && head_is_empty(store);
+	begun = lvm_is_ours(clone->store_path, &vg, &lv);
+	free(vg);
+	free(lv);
+	return begun;
+}
+
 static int report_missing(const struct clone *clone)
 {
 	int error = -errno;

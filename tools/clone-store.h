@@ -48,6 +48,13 @@ int clone_device_check(const struct catalog *catalog, const char *device);
 bool clone_store_exists(const struct clone *clone);
 
 /*
+ * Whether @store, which is open and was found to be no store, is one that a run that was cut
+ * short has begun to make for the clone: a file in whose head is nothing yet, or a volume that
+ * we made.  Anything else of this name is somebody else's.  Reports nothing.
+ */
+bool clone_store_begun(const struct clone *clone, const struct store_file *store);
+
+/*
  * Opens and loads the store at @path; -ESTALE when another store than the
  * clone's is there.
  */

@@ -56,7 +56,7 @@ static bool left_over(const struct catalog *catalog, const struct work *work,
 		       &store))
 		return false;
 	error = store_load_quietly(&store, &why);
-	left = error ? error == -EMEDIUMTYPE :
+	left = error ? error == -EMEDIUMTYPE && clone_store_begun(made, &store) :
 	       store_super(&store)->state == LC_STORE_FROZEN &&
 	       !memcmp(store_super(&store)->content_uuid, work->plan.content_uuid,
 		       LC_UUID_BYTES);

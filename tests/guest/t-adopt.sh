@@ -156,8 +156,9 @@ test_adopted_after_a_boot() {
 	assert_eq "$(sum disk)" "$now" "content above the right origin"
 }
 
-test_adopt_a_logical_volume() {
-	local dev now
+# volume_up: /dev/lcvg/disk, 16 MiB of random data in a volume group with room for as much again.
+volume_up() {
+	local dev
 	tool_state
 	tool_dir 200M
 	dev=$(make_loop 64M)
@@ -167,6 +168,31 @@ test_adopt_a_logical_volume() {
 	on_exit undo_all
 	lvcreate -q --yes --name disk --size 16M lcvg >/dev/null
 	dd if=/dev/urandom of=/dev/lcvg/disk bs=1M count=16 oflag=direct status=none
+}
+
+# What has the name that the store is to have is somebody's: the device itself, or another.
+test_adopt_removes_nothing_of_others() {
+	local before
+	volume_up
+	before=$(md5_of /dev/lcvg/disk)
+	expect_fail lclone adopt /dev/lcvg/disk disk --vg lcvg
+	assert_eq "$(md5_of /dev/lcvg/disk)" "$before" "the volume that was to be adopted"
+	lvcreate -q --yes --name other --size 4M lcvg >/dev/null
+	expect_fail lclone adopt /dev/lcvg/disk other --vg lcvg
+	lvs --noheadings lcvg/other >/dev/null || fail "another volume has been removed"
+	echo "notes" >"$DIR/vm.lclone"
+	expect_fail lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	assert_eq "$(cat "$DIR/vm.lclone")" notes "another file"
+	# But what a run that was cut short has begun is in nobody's way.
+	truncate -s 0 "$DIR/vm.lclone"
+	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	lclone adopt --undo vm
+	assert_eq "$(md5_of /dev/lcvg/disk)" "$before" content
+}
+
+test_adopt_a_logical_volume() {
+	local now
+	volume_up
 	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
 	write_at /dev/lcvg/disk 2
 	now=$(sum lcvg-disk)
