@@ -118,6 +118,14 @@ static const char *get_layer(struct lclone *lc, struct lclone_layer *layer,
 	return NULL;
 }
 
+const char *lclone_child_fault(const struct lc_super *child, const struct lc_super *parent)
+{
+	if (child->root.state != LC_REF_NONE || child->epoch ||
+	    child->clone_sectors != parent->clone_sectors)
+		return "is not the empty child of the store that it is to follow";
+	return NULL;
+}
+
 /* @child is NULL above the newest layer of a view. */
 static const char *check_layer(struct lclone *lc, unsigned int i,
 			       const struct lc_super *child)
@@ -129,7 +137,7 @@ static const char *check_layer(struct lclone *lc, unsigned int i,
 	if (store->state != LCLONE_LAYER) {
 		if (i + 1 < lc->layers || !child || store == lc->store)
 			return "A layer is not frozen: only the newest may be the live store";
-		why = lc_chain_fits(child, super);
+		why = lc_chain_fits(child, super) ?: lclone_child_fault(child, super);
 	} else if (child) {
 		why = lc_chain_fault(child, super);
 	}

@@ -470,6 +470,12 @@ const char *lclone_layers_get(struct lclone *lc, const struct lc_super *head,
 void lclone_layers_put(struct lclone *lc);
 
 /*
+ * What keeps @child, which names @parent as the layer below it, from following it while that is
+ * live, as in a snapshot; NULL: nothing.
+ */
+const char *lclone_child_fault(const struct lc_super *child, const struct lc_super *parent);
+
+/*
  * The newest layer of @lc when it is still to be frozen: the store that the
  * table before had.  Or NULL.
  */

@@ -289,9 +289,8 @@ static const char *freeze(struct lclone *lc, struct lclone_store *old,
 		why = lclone_store_check(lc, super);
 	if (!why)
 		why = lc_chain_fits(super, &old->core.super);
-	if (!why && (super->root.state != LC_REF_NONE || super->epoch ||
-		     super->clone_sectors != old->core.super.clone_sectors))
-		why = "is not the empty child of the store that it is to follow";
+	if (!why)
+		why = lclone_child_fault(super, &old->core.super);
 	if (!why && lc_store_freeze(&old->core, super->parent_name))
 		why = "could not be made to follow: freezing of the old store failed";
 	return why;
@@ -385,6 +384,9 @@ int lclone_store_activate(struct lclone *lc)
 	} else if (store->state == LCLONE_PARKED) {
 		/* That of the table before, which goes now. */
 		store->core.chain = NULL;
+		/* Whoever tries again with the same device is asked again: see check_same(). */
+		if (moved)
+			store->bdev = NULL;
 	}
 	memalloc_noio_restore(noio);
 	return error;

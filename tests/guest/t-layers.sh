@@ -53,6 +53,24 @@ view() {
 	make_dm "$1" "0 $2 lclone $ORIGIN - $(($# - 2)) ${*:3}" --readonly
 }
 
+# The store that is to follow the live one is looked at when the table is loaded: later there is no way
+# back, and the clone would go on without writes.
+test_child_that_cannot_follow_is_refused() {
+	local larger
+	layers_up
+	both same write 1M 64K
+	LAYERS=("$STORE")
+	layer_options
+	store_make 32M
+	larger=$((CLONE_SECTORS * 40))
+	clone_format "$ORIGIN" "$STORE" "${OPTIONS[@]}" --size "${larger}s"
+	kmsg_mark
+	expect_fail dmsetup load clone --table "0 $larger lclone $ORIGIN $STORE 1 ${LAYERS[0]}"
+	kmsg_has "is not the empty child" || fail "the log does not say why"
+	both same write 3M 64K fsync
+	assert_eq "$(status_of clone mode)" rw mode
+}
+
 test_layers_are_read_through() {
 	layers_up
 	both write 1M 64K discard 3M 256K write 2M+512 1K fsync

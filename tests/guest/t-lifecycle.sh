@@ -45,6 +45,31 @@ test_noflush_suspend_under_load() {
 	under_load --noflush
 }
 
+# A table may name another device that the store is seen on, but not one that has an older state of it;
+# and not when it is tried again either.
+test_p8_older_copy_of_the_store_is_refused_each_time() {
+	local copy sum
+	lifecycle_up
+	both same write 1M 64K fsync
+	dmsetup suspend clone
+	copy=$(make_loop 32M)
+	dd if="$STORE" of="$copy" bs=1M oflag=direct status=none
+	dmsetup resume clone
+	both same write 2M 64K fsync
+	dmsetup suspend clone
+	dmsetup resume clone
+	both same write 3M 64K fsync
+	sum=$(md5_of "$copy")
+	dmsetup load clone --table "0 $CLONE_SECTORS lclone $ORIGIN $copy 0"
+	expect_fail dmsetup resume clone
+	expect_fail dmsetup resume clone
+	assert_eq "$(md5_of "$copy")" "$sum" "content of the copy"
+	dmsetup load clone --table "$TABLE"
+	dmsetup resume clone
+	both same write 4M 64K same
+	clone_check
+}
+
 test_reload_onto_the_same_store() {
 	lifecycle_up
 	both write 1M 64K
