@@ -39,6 +39,19 @@ static inline void lclone_set_discard_limits(struct queue_limits *limits,
 	limits->discard_alignment = 0;
 }
 
+/*
+ * 6.17 tells apart what unmaps when it writes zeroes, and takes no other value for it than that
+ * or none: not the one of the devices below.
+ */
+static inline void lclone_set_write_zeroes_limits(struct queue_limits *limits,
+						  unsigned int sectors)
+{
+	limits->max_write_zeroes_sectors = sectors;
+#if KERNEL_VERSION(6, 17, 0) <= LINUX_VERSION_CODE
+	limits->max_hw_wzeroes_unmap_sectors = 0;
+#endif
+}
+
 /* 6.17 wants to be told that a queue works where work was queued. */
 #if KERNEL_VERSION(6, 17, 0) > LINUX_VERSION_CODE
 #define WQ_PERCPU	0

@@ -17,10 +17,11 @@ static void lclone_presuspend(struct dm_target *ti)
 
 	if (lc->store->state != LCLONE_LIVE || lc->store->ti != ti)
 		return;
-	lclone_defer_suspend(lc->store);
 	/* While I/O still goes on, so that the pause is short. */
 	if (lc_checkpoint_wanted(&lc->store->core))
 		lc_checkpoint(&lc->store->core);
+	/* What waits for space is given back from here on, and dm may send it again at once. */
+	lclone_defer_suspend(lc->store);
 }
 
 static void lclone_presuspend_undo(struct dm_target *ti)
@@ -66,8 +67,8 @@ static void lclone_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	/* A bio holds less than 4 GiB; discards need nothing of the devices. */
 	lclone_set_discard_limits(limits, UINT_MAX >> SECTOR_SHIFT &
 				  ~(LC_BLOCK_SECTORS - 1), LC_BLOCK_SIZE);
-	limits->max_write_zeroes_sectors = UINT_MAX >> SECTOR_SHIFT &
-					   ~(LC_BLOCK_SECTORS - 1);
+	lclone_set_write_zeroes_limits(limits, UINT_MAX >> SECTOR_SHIFT &
+				       ~(LC_BLOCK_SECTORS - 1));
 }
 
 static struct target_type lclone_target = {

@@ -81,6 +81,28 @@ test_discards_are_passed_down() {
 	clone_check
 }
 
+# A disk that unmaps what it is told to write zeroes to: newer kernels tell that apart.
+scsi_disk() {
+	local path
+	for path in /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*; do
+		STORE=/dev/${path##*/}
+		[ -b "$STORE" ] && return
+	done
+}
+test_store_on_a_disk_that_unmaps_zeroes() {
+	origin_make 16M
+	modprobe sd_mod
+	modprobe scsi_debug dev_size_mb=64 lbpu=1 lbpws=1 lbprz=1
+	on_exit retry rmmod scsi_debug
+	wait_until scsi_disk
+	udevadm settle
+	clone_make
+	both write 0 4M fsync zero 1M 1M discard 2M 1M same
+	clone_again
+	both same
+	clone_check
+}
+
 test_no_discard_passdown() {
 	local before
 	origin_make 16M
