@@ -42,8 +42,9 @@ void lclone_defer(struct lclone_store *store, struct bio *bio)
 
 	spin_lock_irqsave(&store->defer_lock, flags);
 	bio_list_add(&store->ready, bio);
-	spin_unlock_irqrestore(&store->defer_lock, flags);
+	/* Outside of the lock the bio may have ended already, and the store be gone. */
 	queue_work(lclone_io_wq, &store->io_work);
+	spin_unlock_irqrestore(&store->defer_lock, flags);
 }
 
 struct lclone_seen lclone_seen(struct lclone_store *store)
@@ -60,7 +61,6 @@ void lclone_park(struct lclone_store *store, struct bio *bio,
 	bool full = result == LC_FULL;
 	blk_status_t status = BLK_STS_OK;
 	unsigned long flags;
-	bool ready = false;
 
 	spin_lock_irqsave(&store->defer_lock, flags);
 	if (full && store->suspending) {
@@ -71,7 +71,7 @@ void lclone_park(struct lclone_store *store, struct bio *bio,
 	} else if (full ? seen.spaces != store->spaces :
 			  seen.retries != store->retries) {
 		bio_list_add(&store->ready, bio);
-		ready = true;
+		queue_work(lclone_io_wq, &store->io_work);	/* as in lclone_defer() */
 	} else if (full) {
 		bio_list_add(&store->space, bio);
 		WRITE_ONCE(store->space_waiters, store->space_waiters + 1);
@@ -81,8 +81,6 @@ void lclone_park(struct lclone_store *store, struct bio *bio,
 	spin_unlock_irqrestore(&store->defer_lock, flags);
 	if (status)
 		lclone_io_end(bio, status);
-	if (ready)
-		queue_work(lclone_io_wq, &store->io_work);
 }
 
 /* Who sleeps in a message waits for what a bio on @busy waits for. */

@@ -44,27 +44,37 @@ static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
 	mutex_init(&store->message_lock);
 	memcpy(store->uuid, uuid, LC_UUID_BYTES);
 	store->md = md;
-	list_add_tail(&store->registry_link, &stores);
 	return store;
+}
+
+static void unmake(struct lclone_store *store)
+{
+	lclone_drain_exit(&store->drain);
+	kfree(store);
 }
 
 struct lclone_store *lclone_registry_get(const u8 *uuid, struct mapped_device *md)
 {
+	/* Suspends and I/O take the lock, so its holder must not wait for memory. */
+	struct lclone_store *fresh = make(uuid, md);
 	struct lclone_store *store;
-	unsigned int noio;
 
+	if (IS_ERR(fresh))
+		return fresh;
 	mutex_lock(&stores_lock);
-	/* A suspend takes the lock, so its holder must not wait for a clone's I/O. */
-	noio = memalloc_noio_save();
 	store = find(uuid);
-	if (!store)
-		store = make(uuid, md);
-	else if (store->md != md)
+	if (!store) {
+		store = fresh;
+		fresh = NULL;
+		list_add_tail(&store->registry_link, &stores);
+	} else if (store->md != md) {
 		store = ERR_PTR(-EBUSY);
+	}
 	if (!IS_ERR(store))
 		store->users++;
-	memalloc_noio_restore(noio);
 	mutex_unlock(&stores_lock);
+	if (fresh)
+		unmake(fresh);
 	return store;
 }
 
@@ -117,9 +127,8 @@ void lclone_registry_put(struct lclone_store *store)
 	cancel_work_sync(&store->io_work);
 	if (store->state != LCLONE_UNOPENED)
 		lc_store_destroy(&store->core);
-	lclone_drain_exit(&store->drain);
 	kfree(store->change);
-	kfree(store);
+	unmake(store);
 }
 
 static bool may_evict(const struct lclone_store *store)
