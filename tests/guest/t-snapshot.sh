@@ -239,6 +239,48 @@ test_tool_killed_in_a_rollback() {
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
 
+# cut_short VERB...: the tool dies in a way back of vm when the catalog has the new store already, and the
+# device still has the old one.
+cut_short() {
+	local n
+	for ((n = 1; n < 100; n++)); do
+		killed_at "$n" "$@" --force || fail "it was never cut short there"
+		jq -e '.layers | any(.name == "")' "$LCLONE_STATE_DIR/catalog.json" >/dev/null && return
+	done
+	fail "it has no end"
+}
+
+# What is written after a way back that was cut short stays, whatever comes next.
+test_writes_after_a_rollback_cut_short() {
+	local one now held
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum vm)
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	exec {held}</dev/mapper/vm
+	cut_short rollback vm one
+	write_at /dev/mapper/vm 3
+	now=$(sum vm)
+	lclone resize vm 16M 2>/run/said
+	grep "has been undone" /run/said
+	assert_eq "$(sum vm)" "$now" "content after a rollback was cut short"
+	cut_short reset vm
+	write_at /dev/mapper/vm 4
+	now=$(sum vm)
+	exec {held}<&-
+	lclone deactivate vm
+	lclone activate vm 2>/run/said
+	grep "has been undone" /run/said
+	assert_eq "$(sum vm)" "$now" "content after a reset was cut short"
+	assert_eq "$(layers_of vm)" one layers
+	lclone rollback vm one
+	assert_eq "$(sum vm)" "$one" "content after a rollback"
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
 # unplugged NAME: as after a loss of power, for which the tool did nothing.
 unplugged() {
 	dmsetup clear "$1"
