@@ -369,6 +369,19 @@ static bool name_lost(const struct found_stores *found, const struct lc_super *s
 	return false;
 }
 
+/* Its content is in another store now, or is not needed: it is to be removed. */
+static bool is_replaced(const struct catalog *catalog, const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (catalog->layers[i].replaced &&
+		    !memcmp(catalog->layers[i].store_uuid, super->store_uuid,
+			    LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
 static void take_layer(struct catalog *catalog, const struct found_stores *found,
 		       const struct found_store *store)
 {
@@ -386,7 +399,8 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 			       place_of(better));
 		return;
 	}
-	if ((super->state != LC_STORE_FROZEN && !next) || (known && same_place(store, known)))
+	if ((super->state != LC_STORE_FROZEN && !next) ||
+	    is_replaced(catalog, super) || (known && same_place(store, known)))
 		return;
 	if (!known) {
 		layer.name = must_strdup(name_valid(name) ? name : "");

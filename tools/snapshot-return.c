@@ -267,6 +267,32 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 				    pause_ns);
 }
 
+/*
+ * The catalog has it as replaced until its store is gone: so neither a crash nor
+ * a volume that is in use leaves it behind, for consolidate_settle() goes on.
+ */
+static int remove_store(struct catalog *catalog, struct clone *layer)
+{
+	int error;
+
+	*layer->name = '\0';
+	layer->replaced = true;
+	error = catalog_save(catalog);
+	if (error)
+		return error;
+	error = clone_store_up(layer);
+	if (!error)
+		error = clone_store_detach(layer);
+	if (!error)
+		error = clone_store_unmake(layer);
+	if (error) {
+		report_hint("nothing needs it any more: the next 'lclone activate' or 'lclone consolidate' of a clone removes it");
+		return error;
+	}
+	catalog_drop_layer(catalog, layer);
+	return catalog_save(catalog);
+}
+
 int snapshot_remove(struct catalog *catalog, struct clone *layer)
 {
 	const struct clone *owner = catalog_clone_by_uuid(catalog, layer->uuid);
@@ -281,25 +307,23 @@ int snapshot_remove(struct catalog *catalog, struct clone *layer)
 		return -EBUSY;
 	}
 	clone_copy(layer, &gone);
-	catalog_drop_layer(catalog, layer);
-	error = catalog_save(catalog);
-	if (!error)
-		error = clone_store_up(&gone);
-	if (!error)
-		error = clone_store_detach(&gone);
-	if (!error)
-		error = clone_store_unmake(&gone);
+	error = remove_store(catalog, layer);
 	if (owner)
 		clone_table_down(catalog, &gone);
 	clone_release(&gone);
 	return error;
 }
 
+/* Those that were replaced are consolidate_settle()'s. */
 static bool is_unused(const struct catalog *catalog, const struct clone *layer)
 {
-	char *names = *layer->name ? NULL : catalog_dependents(catalog, layer, NULL);
-	bool unused = !*layer->name && !names;
+	char *names;
+	bool unused;
 
+	if (*layer->name || layer->replaced)
+		return false;
+	names = catalog_dependents(catalog, layer, NULL);
+	unused = !names;
 	free(names);
 	return unused;
 }
