@@ -157,20 +157,59 @@ static const struct lc_super *follower(const struct found_stores *found,
 	return NULL;
 }
 
-/* The generation of the store that the catalog has, if that is there. */
-static u64 known_generation(const struct clone *known)
+/* The store that the catalog has, if that is there. */
+static bool known_super(const struct clone *known, struct lc_super *super)
 {
 	struct store_file store;
-	u64 generation = 0;
 	const char *why;
+	bool there;
 
 	if (!known || store_open(known->store_path, STORE_READ | STORE_QUIET, &store))
-		return 0;
-	if (!store_load_quietly(&store, &why) &&
-	    !memcmp(store_super(&store)->store_uuid, known->store_uuid, LC_UUID_BYTES))
-		generation = store_super(&store)->head_generation;
+		return false;
+	there = !store_load_quietly(&store, &why) &&
+		!memcmp(store_super(&store)->store_uuid, known->store_uuid,
+			LC_UUID_BYTES);
+	if (there)
+		*super = *store_super(&store);
 	store_close(&store);
-	return generation;
+	return there;
+}
+
+static bool is_known(const struct lc_super *super, const struct clone *known)
+{
+	return known && !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+}
+
+/* Never live, and not restored from a dump either: that has a map. */
+static bool unused(const struct lc_super *super)
+{
+	return !super->epoch && super->root.state == LC_REF_NONE;
+}
+
+/*
+ * Whether it was made for a rollback or a snapshot that came to nothing: the clone
+ * has another store, though of a lower generation, and goes on with that.
+ */
+static bool never_begun(const struct found_stores *found,
+			const struct lc_super *super, const struct clone *known)
+{
+	struct lc_super has;
+	bool seen = false;
+	size_t i;
+
+	if (!unused(super) || is_known(super, known))
+		return false;
+	for (i = 0; i < found->count; i++) {
+		const struct lc_super *other = &found->store[i].super;
+
+		seen |= is_known(other, known);
+		if (other != super && same_clone(super, other) &&
+		    !unfinished(found, other) && !follower(found, other) &&
+		    (!unused(other) || is_known(other, known) ||
+		     other->head_generation < super->head_generation))
+			return true;
+	}
+	return !seen && known_super(known, &has) && same_clone(super, &has);
 }
 
 /* Whether a snapshot or a rollback has left it behind: it is no store of anything. */
@@ -178,14 +217,19 @@ static bool left_behind(const struct found_stores *found, size_t i,
 			const struct clone *known)
 {
 	const struct lc_super *super = &found->store[i].super;
+	struct lc_super has;
 	size_t j;
 
-	for (j = 0; j < found->count; j++)
-		if (same_clone(super, &found->store[j].super) &&
-		    !unfinished(found, &found->store[j].super) &&
-		    found->store[j].super.head_generation > super->head_generation)
+	for (j = 0; j < found->count; j++) {
+		const struct lc_super *other = &found->store[j].super;
+
+		if (same_clone(super, other) && !unfinished(found, other) &&
+		    !never_begun(found, other, known) &&
+		    other->head_generation > super->head_generation)
 			return true;
-	return known_generation(known) > super->head_generation;
+	}
+	return known_super(known, &has) &&
+	       has.head_generation > super->head_generation;
 }
 
 /*
@@ -200,6 +244,7 @@ static const struct found_store *rival(const struct found_stores *found,
 
 	for (j = 0; j < found->count; j++)
 		if (j != i && same_clone(super, &found->store[j].super) &&
+		    !never_begun(found, &found->store[j].super, known) &&
 		    found->store[j].super.head_generation == super->head_generation &&
 		    (j < i || same_place(&found->store[j], known)))
 			return &found->store[j];
@@ -229,6 +274,21 @@ static struct clone *new_clone(struct catalog *catalog,
 	return catalog_add_clone(catalog, &clone);
 }
 
+/*
+ * What a clone writes to is no layer, though it was to become one, or to go: the
+ * store that was to follow it is gone.
+ */
+static void forget_layers(struct catalog *catalog, const u8 *store_uuid)
+{
+	size_t i = 0;
+
+	while (i < catalog->layer_count)
+		if (!memcmp(catalog->layers[i].store_uuid, store_uuid, LC_UUID_BYTES))
+			catalog_drop_layer(catalog, &catalog->layers[i]);
+		else
+			i++;
+}
+
 static void take_clone(struct catalog *catalog, const struct found_stores *found,
 		       size_t i)
 {
@@ -243,6 +303,10 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 		report_warning(place_of(store), "made for a snapshot that was not finished; nothing uses it");
 		return;
 	}
+	if (never_begun(found, super, known)) {
+		report_warning(place_of(store), "made for a snapshot or a rollback that was not finished; nothing uses it");
+		return;
+	}
 	if (left_behind(found, i, known)) {
 		report_warning(place_of(store), "an older store of clone %s; nothing uses it",
 			       known ? known->name : "(no name)");
@@ -253,9 +317,10 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 		memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
 		memcpy(known->template_uuid, super->origin_uuid, LC_UUID_BYTES);
 	}
-	if (known && same_place(store, known) &&
-	    !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES))
+	if (is_known(super, known) && same_place(store, known)) {
+		forget_layers(catalog, super->store_uuid);
 		return;
+	}
 	other = known ? rival(found, i, known) : NULL;
 	if (other) {
 		report_rival(known, other, store);
@@ -263,6 +328,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 	}
 	if (!known)
 		known = new_clone(catalog, super);
+	forget_layers(catalog, super->store_uuid);
 	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
 	memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
 	memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
@@ -303,6 +369,19 @@ static bool name_lost(const struct found_stores *found, const struct lc_super *s
 	return false;
 }
 
+/* Its content is in another store now, or is not needed: it is to be removed. */
+static bool is_replaced(const struct catalog *catalog, const struct lc_super *super)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (catalog->layers[i].replaced &&
+		    !memcmp(catalog->layers[i].store_uuid, super->store_uuid,
+			    LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
 static void take_layer(struct catalog *catalog, const struct found_stores *found,
 		       const struct found_store *store)
 {
@@ -320,7 +399,8 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 			       place_of(better));
 		return;
 	}
-	if ((super->state != LC_STORE_FROZEN && !next) || (known && same_place(store, known)))
+	if ((super->state != LC_STORE_FROZEN && !next) ||
+	    is_replaced(catalog, super) || (known && same_place(store, known)))
 		return;
 	if (!known) {
 		layer.name = must_strdup(name_valid(name) ? name : "");

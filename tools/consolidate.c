@@ -319,12 +319,27 @@ static struct clone *next_replaced(const struct catalog *catalog)
 	return NULL;
 }
 
+/* A device of the user's from which it was wiped already. */
+static bool wiped(const struct clone *old)
+{
+	struct store_file store;
+	const char *why;
+	bool is;
+
+	if (old->kind != STORE_KIND_DEVICE ||
+	    store_open(old->store_path, STORE_READ | STORE_QUIET, &store))
+		return false;
+	is = store_load_quietly(&store, &why) == -EMEDIUMTYPE;
+	store_close(&store);
+	return is;
+}
+
 static int remove_replaced(struct catalog *catalog, struct clone *old)
 {
 	struct store_file store;
 	int error = clone_store_up(old);
 
-	if (!error && clone_store_exists(old)) {
+	if (!error && clone_store_exists(old) && !wiped(old)) {
 		error = clone_store_open(old, old->store_path, STORE_READ, &store);
 		store_close(&store);
 		if (!error)
@@ -366,7 +381,7 @@ int consolidate_settle(struct catalog *catalog, struct origins *origins)
 		return 0;
 	error = settle(catalog, origins, &removed, &pause_ns);
 	if (removed)
-		report_warning("layers", "%u that were merged into others by a command that was cut short are removed now",
+		report_warning("layers", "%u that a command which was cut short has left, and that nothing needs, are removed now",
 			       removed);
 	return error;
 }

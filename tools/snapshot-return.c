@@ -101,6 +101,31 @@ static int drop_replaced(struct catalog *catalog, struct clone *old)
 	return error ? error : catalog_save(catalog);
 }
 
+/* The clone gets its old store back, and what was to follow it goes. */
+static int swap_back(struct catalog *catalog, struct clone *clone,
+		     struct clone *replaced)
+{
+	struct clone child, back;
+	int error;
+
+	clone_copy(clone, &child);
+	clone_copy(replaced, &back);
+	free(back.name);
+	free(back.adopted);
+	back.name = must_strdup(clone->name);
+	back.adopted = clone->adopted ? must_strdup(clone->adopted) : NULL;
+	back.returning = clone->returning;
+	catalog_drop_layer(catalog, replaced);
+	clone_release(clone);
+	*clone = back;
+	error = catalog_save(catalog);
+	/* The catalog on the disk may name it still. */
+	if (!error)
+		clone_child_unmake(&child);
+	clone_release(&child);
+	return error;
+}
+
 /*
  * The old store stays in the catalog, as a layer without a name on which nothing
  * stands, until it has been removed: so a crash does not leave it behind.
@@ -120,18 +145,8 @@ static int swap(struct catalog *catalog, struct origins *origins,
 	error = change_over(catalog, origins, clone, active, pause_ns);
 	if (!error)
 		return drop_replaced(catalog, replaced);
-	if (error == -EUCLEAN)
-		return error;
-	clone_copy(replaced, &old);
-	free(old.name);
-	old.name = must_strdup(clone->name);
-	catalog_drop_layer(catalog, replaced);
-	clone_copy(clone, child);
-	clone_release(clone);
-	*clone = old;
-	catalog_save(catalog);
-	clone_child_unmake(child);
-	clone_release(child);
+	if (error != -EUCLEAN)
+		swap_back(catalog, clone, replaced);
 	return error;
 }
 
@@ -172,22 +187,50 @@ static struct clone *find_replaced(const struct catalog *catalog,
 	return NULL;
 }
 
-int snapshot_finish_return(struct catalog *catalog, struct origins *origins,
-			   struct clone *clone)
+/* It runs on the store that it had, and has perhaps been written to since. */
+static int take_back(struct catalog *catalog, struct clone *clone,
+		     struct clone *old)
+{
+	int error = handover_reset(clone);
+
+	if (!error)
+		error = swap_back(catalog, clone, old);
+	if (!error)
+		report_warning(clone->name, "its way back to what it was, which was cut short, has been undone");
+	return error;
+}
+
+static int report_both_used(const struct clone *clone, const struct clone *old)
+{
+	report_error(clone->name, "it runs on %s, which another store of it was to replace and which holds data, too",
+		     old->store_path);
+	report_hint("'lclone check' both that and %s; nothing is removed while it runs",
+		    clone->store_path);
+	return -EUCLEAN;
+}
+
+/*
+ * A store has an epoch on the disk before its first write, and one that was
+ * restored has a map: a child without either has nothing to lose.
+ */
+int snapshot_settle_return(struct catalog *catalog, struct clone *clone)
 {
 	struct clone *old = find_replaced(catalog, clone);
-	u64 pause_ns;
+	struct lc_super super;
 	int error = 0;
 
 	if (!old)
 		return 0;
-	if (live_store_is(clone, old->store_uuid)) {
-		error = handover_reset(clone);
-		if (!error)
-			error = change_over(catalog, origins, clone, true, &pause_ns);
+	if (clone_store_exists(old) && !live_store_is(clone, clone->store_uuid)) {
+		error = read_super(clone, &super);
+		if (error)
+			return error;
+		if (!super.epoch && super.root.state == LC_REF_NONE)
+			return take_back(catalog, clone, old);
+		if (live_store_is(clone, old->store_uuid))
+			return report_both_used(clone, old);
 	}
-	if (!error)
-		error = drop_replaced(catalog, old);
+	error = drop_replaced(catalog, old);
 	if (!error)
 		report_warning(clone->name, "its way back to what it was, which was cut short, has been finished");
 	return error;
@@ -224,6 +267,32 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 				    pause_ns);
 }
 
+/*
+ * The catalog has it as replaced until its store is gone: so neither a crash nor
+ * a volume that is in use leaves it behind, for consolidate_settle() goes on.
+ */
+static int remove_store(struct catalog *catalog, struct clone *layer)
+{
+	int error;
+
+	*layer->name = '\0';
+	layer->replaced = true;
+	error = catalog_save(catalog);
+	if (error)
+		return error;
+	error = clone_store_up(layer);
+	if (!error)
+		error = clone_store_detach(layer);
+	if (!error)
+		error = clone_store_unmake(layer);
+	if (error) {
+		report_hint("nothing needs it any more: the next 'lclone activate' or 'lclone consolidate' of a clone removes it");
+		return error;
+	}
+	catalog_drop_layer(catalog, layer);
+	return catalog_save(catalog);
+}
+
 int snapshot_remove(struct catalog *catalog, struct clone *layer)
 {
 	const struct clone *owner = catalog_clone_by_uuid(catalog, layer->uuid);
@@ -238,25 +307,23 @@ int snapshot_remove(struct catalog *catalog, struct clone *layer)
 		return -EBUSY;
 	}
 	clone_copy(layer, &gone);
-	catalog_drop_layer(catalog, layer);
-	error = catalog_save(catalog);
-	if (!error)
-		error = clone_store_up(&gone);
-	if (!error)
-		error = clone_store_detach(&gone);
-	if (!error)
-		error = clone_store_unmake(&gone);
+	error = remove_store(catalog, layer);
 	if (owner)
 		clone_table_down(catalog, &gone);
 	clone_release(&gone);
 	return error;
 }
 
+/* Those that were replaced are consolidate_settle()'s. */
 static bool is_unused(const struct catalog *catalog, const struct clone *layer)
 {
-	char *names = *layer->name ? NULL : catalog_dependents(catalog, layer, NULL);
-	bool unused = !*layer->name && !names;
+	char *names;
+	bool unused;
 
+	if (*layer->name || layer->replaced)
+		return false;
+	names = catalog_dependents(catalog, layer, NULL);
+	unused = !names;
 	free(names);
 	return unused;
 }

@@ -134,8 +134,9 @@ static void undo(struct catalog *catalog, struct member *members, size_t count)
 			leave(catalog, members[i].clone);
 		entered |= members[i].entered;
 	}
-	if (entered)
-		catalog_save(catalog);
+	/* The catalog on the disk may name them still. */
+	if (entered && catalog_save(catalog))
+		return;
 	for (i = 0; i < count; i++)
 		if (members[i].made)
 			clone_child_unmake(&members[i].child);
@@ -334,5 +335,5 @@ int snapshot_settle(struct catalog *catalog, struct origins *origins,
 
 	if (!error)
 		error = settle_snapshot(catalog, origins, clone);
-	return error ? error : snapshot_finish_return(catalog, origins, clone);
+	return error ? error : snapshot_settle_return(catalog, clone);
 }

@@ -40,9 +40,11 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 int snapshot_settle(struct catalog *catalog, struct origins *origins,
 		    struct clone *clone);
 
-/* The same for a rollback or reset, which is always finished. */
-int snapshot_finish_return(struct catalog *catalog, struct origins *origins,
-			   struct clone *clone);
+/*
+ * The same for a rollback or reset: finished when the new store was live already
+ * or the old one is gone, or else undone.
+ */
+int snapshot_settle_return(struct catalog *catalog, struct clone *clone);
 
 /* Removes a snapshot on which nothing stands; else names what does. */
 int snapshot_remove(struct catalog *catalog, struct clone *layer);

@@ -239,6 +239,101 @@ test_tool_killed_in_a_rollback() {
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
 
+# cut_short VERB...: the tool dies in a way back of vm when the catalog has the new store already, and
+# the device still has the old one.
+cut_short() {
+	local n
+	for ((n = 1; n < 100; n++)); do
+		killed_at "$n" "$@" --force || fail "it was never cut short there"
+		jq -e '.layers | any(.name == "")' "$LCLONE_STATE_DIR/catalog.json" >/dev/null && return
+	done
+	fail "it has no end"
+}
+
+# What is written after a way back that was cut short stays, whatever comes next.
+test_writes_after_a_rollback_cut_short() {
+	local one now held
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum vm)
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	exec {held}</dev/mapper/vm
+	cut_short rollback vm one
+	write_at /dev/mapper/vm 3
+	now=$(sum vm)
+	lclone resize vm 16M 2>/run/said
+	assert_eq "$(sum vm)" "$now" "content after a rollback was cut short"
+	grep "has been undone" /run/said
+	cut_short reset vm
+	write_at /dev/mapper/vm 4
+	now=$(sum vm)
+	exec {held}<&-
+	lclone deactivate vm
+	lclone activate vm 2>/run/said
+	assert_eq "$(sum vm)" "$now" "content after a reset was cut short"
+	grep "has been undone" /run/said
+	assert_eq "$(layers_of vm)" one layers
+	lclone rollback vm one
+	assert_eq "$(sum vm)" "$one" "content after a rollback"
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
+# The tool dies while it removes a snapshot on which nothing stands: it is there, or it is gone, or
+# the next activation removes it, though there was a scan in between.
+test_tool_killed_while_a_snapshot_goes() {
+	local n finished=0
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	lclone snapshot vm one
+	lclone reset vm
+	for ((n = 1; n < 100; n++)); do
+		killed_at "$n" remove vm@one || break
+		lclone scan "$DIR" >/dev/null
+		lclone activate vm 2>/run/said
+		! grep -q "are removed now" /run/said || finished=$((finished + 1))
+		if ! lclone tree | grep -q @one; then
+			assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" 1 "stores, killed at $n"
+			lclone snapshot vm one
+			lclone reset vm
+		fi
+	done
+	note "$n steps, and $finished times the next activation went on"
+	[ "$finished" -gt 1 ] || fail "it was never cut short between catalog and store"
+	assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" 1 "stores at last"
+	lclone remove vm
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+}
+
+# The same with a device of the user's, which is there when it is no store any more.
+test_tool_killed_while_a_device_is_given_back() {
+	local n dev cut=0
+	tool_up
+	dev=$(make_loop 32M)
+	on_exit remove_all
+	for ((n = 1; n < 100; n++)); do
+		if [ ! -e /dev/mapper/vm ]; then
+			lclone create vm --template gold --store "$dev"
+			lclone snapshot vm one --dir "$DIR"
+			lclone reset vm
+		fi
+		killed_at "$n" remove vm@one || break
+		lclone activate vm
+		lclone tree | grep -q @one && continue
+		cut=$((cut + 1))
+		jq -e '.layers == []' "$LCLONE_STATE_DIR/catalog.json" >/dev/null ||
+			fail "a layer stays, killed at $n"
+		expect_fail lclone info "$dev"
+		expect_said "is not an lclone store"
+		lclone remove vm
+	done
+	note "$n steps, and $cut times it was cut short behind the catalog"
+	[ "$cut" -gt 1 ] || fail "it was never cut short there"
+}
+
 # unplugged NAME: as after a loss of power, for which the tool did nothing.
 unplugged() {
 	dmsetup clear "$1"

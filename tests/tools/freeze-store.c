@@ -3,6 +3,8 @@
  * freeze-store STORE NAME [writable]: what the kernel does to a store of which a
  * snapshot is made; or the opposite, which nothing does.
  * freeze-store STORE NAME set: the store was made for a snapshot NAME of several.
+ * freeze-store STORE NAME next: it is of the next generation, as one that is made for
+ * a rollback to NAME.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,9 @@ int main(int argc, char **argv)
 	super.generation++;
 	if (argc > 3 && !strcmp(argv[3], "set")) {
 		memset(super.snapshot_set, 0x5e, LC_UUID_BYTES);
+		strncpy(super.parent_name, argv[2], LC_NAME_BYTES - 1);
+	} else if (argc > 3 && !strcmp(argv[3], "next")) {
+		super.head_generation++;
 		strncpy(super.parent_name, argv[2], LC_NAME_BYTES - 1);
 	} else {
 		super.state = argc > 3 ? LC_STORE_WRITABLE : LC_STORE_FROZEN;

@@ -110,3 +110,75 @@ test_unfinished_child_of_a_snapshot_set() {
 	json '.clones | map(.layers | map(.snapshot)) == [["one"], ["one"]]'
 	json '.clones | map(select(.name == "b"))[0].store.path == "'"$b2"'"'
 }
+
+# Sets $l, $h and $c: a frozen layer "one", and two stores of one clone that were made above it: the
+# one that it has, and one for a rollback that was cut short.
+two_heads() {
+	local name
+	export LCLONE_STATE_DIR=$PWD/state
+	for name in l h c; do
+		file $name.img 64M
+		loop $name.img
+		printf -v $name %s "$dev"
+	done
+	expect 0 lclone format "$l" --origin - --size 1G --name vm
+	expect 0 lclone format "$h" --origin - --layer "$l"
+	expect 0 lclone format "$c" --origin - --layer "$l"
+	"$HELPERS/freeze-store" "$l" one
+}
+
+# head_is DEV SCAN_ARGUMENT...: after a scan that is the store of the clone.
+head_is() {
+	local want=$1
+	shift
+	expect 0 lclone scan "$@"
+	cp err said
+	expect 0 lclone list --json
+	json '.clones | map(.store.path) == ["'"$want"'"]'
+}
+
+# What was made for a rollback, and never used, is of a higher generation, but nothing.
+test_child_of_a_rollback_cut_short() {
+	two_heads
+	"$HELPERS/freeze-store" "$c" one next
+	live "$h" 1 0 park >/dev/null
+	head_is "$h" "$l" "$h" "$c"
+	grep -q "$c: warning: made for a snapshot or a rollback that was not finished" said || fail "not told of $c"
+	head_is "$h" "$l" "$c" "$h"
+	rm -r state
+	head_is "$h" "$l" "$c" "$h"
+	# The one that the catalog has was not looked at.
+	head_is "$h" "$c"
+	# The catalog has the new one: to be settled by the next activation, not here.
+	rm -r state
+	head_is "$c" "$l" "$c"
+	head_is "$c" "$l" "$h" "$c"
+	# One that was restored from a dump was never live, but has a map.
+	rm -r state
+	fill "$c" 1 1 1 >/dev/null
+	head_is "$c" "$l" "$h" "$c"
+}
+
+# A snapshot to another place was not finished; one that was has the same generation.
+test_child_of_a_snapshot_elsewhere() {
+	two_heads
+	live "$h" 1 0 park >/dev/null
+	head_is "$h" "$l" "$c" "$h"
+	! grep -q "both its store" said || fail "takes $c for a copy of $h"
+}
+
+# The store that was to go is the one that is left, and then none that is to go.
+test_what_a_clone_has_is_no_layer() {
+	two_heads
+	"$HELPERS/freeze-store" "$c" one next
+	live "$h" 1 0 park >/dev/null
+	head_is "$c" "$l" "$c"
+	expect 0 lclone info --json "$h"
+	jq --slurpfile h out '.layers += [.clones[0] | .name = "" | .store_uuid = $h[0].store_uuid |
+		.content_uuid = $h[0].content_uuid | .store_path = "'"$h"'"]' state/catalog.json >catalog
+	jq -e '.layers | map(.store_uuid) | length == 2 and all(. != null)' catalog >/dev/null || fail "no such key"
+	cp catalog state/catalog.json
+	zero "$c" 0
+	head_is "$h" "$l" "$h"
+	jq -e '.layers | map(.name) == ["one"]' state/catalog.json >/dev/null || fail "its store is a layer, too"
+}
