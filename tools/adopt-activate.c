@@ -83,11 +83,16 @@ static int report_returned(const struct clone *clone)
 	return -ESTALE;
 }
 
-static int check_returned(const struct clone *clone, const struct lc_super *super)
+bool adopt_is_cut_short(const struct lc_super *super)
+{
+	return store_is_unused(super) && !super->layers && super->head_generation == 1;
+}
+
+int adopt_check_store(const struct clone *clone, const struct lc_super *super)
 {
 	if (super->state == LC_STORE_RETIRED)
 		return report_returned(clone);
-	if (super->epoch || super->layers)
+	if (!adopt_is_cut_short(super))
 		return 0;
 	adopt_release(clone);
 	report_error(clone->name, "its adoption was cut short, and %s is what it always was",
@@ -201,7 +206,7 @@ int adopt_activate(struct catalog *catalog, struct clone *clone,
 		return snapshot_settle(catalog, origins, clone);
 	error = read_super(clone, &super);
 	if (!error)
-		error = check_returned(clone, &super);
+		error = adopt_check_store(clone, &super);
 	if (error)
 		return error;
 	return ours ? go_on(catalog, clone, origins) :

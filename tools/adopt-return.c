@@ -22,7 +22,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include "adopt.h"
+#include "adopt-internal.h"
 #include "clone-store.h"
 #include "dm.h"
 #include "dm-plain.h"
@@ -416,6 +416,7 @@ static int finish(struct work *work, bool active)
 static int go_back(struct work *work)
 {
 	struct present present;
+	bool unused;
 	char *origin;
 	int error;
 
@@ -426,14 +427,15 @@ static int go_back(struct work *work)
 		return error;
 	if (present.super.state == LC_STORE_RETIRED)
 		return finish(work, present.active);
-	/* Nothing was ever written to the store, nor is anything below it. */
-	if (!present.active && !present.super.epoch && !present.super.layers) {
+	unused = !present.active && adopt_is_cut_short(&present.super);
+	if (unused)
 		error = adopt_release(work->clone);
-		return error ? error : clean_up(work);
-	}
-	error = check_layers(work);
+	if (!error)
+		error = check_layers(work);
 	if (!error)
 		error = check_origin(work);
+	if (!error && unused)
+		return clean_up(work);
 	if (!error)
 		error = adopt_activate(work->catalog, work->clone, &work->origins);
 	if (!error)

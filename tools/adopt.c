@@ -7,8 +7,10 @@
  *  3. the device is suspended; the fingerprint of what it is at that moment goes
  *     into the store; the table of the target is loaded; it is resumed
  *
- * Only with step 3 is the store brought up, which its epoch tells for ever: while
- * that is 0 there is nothing in it, and the device is what it always was.
+ * Only with step 3 is the store brought up, which its epoch tells for ever.  Another
+ * store of the clone may have none as well: one that was restored from a dump, or
+ * the empty one of a reset.  The first store, without an epoch and with an empty map,
+ * tells of a step 3 that was not taken: the device is what it always was.
  */
 
 #include <errno.h>
@@ -280,7 +282,7 @@ static int remove_left_store(const struct catalog *catalog, const struct clone *
 	    !store_open(clone->store_path, STORE_READ | STORE_QUIET, &store)) {
 		error = store_load_quietly(&store, &why);
 		left = error ? error == -EMEDIUMTYPE :
-		       !store_super(&store)->epoch &&
+		       store_is_unused(store_super(&store)) &&
 		       !strcmp(store_super(&store)->origin_path, path);
 		store_close(&store);
 	}

@@ -56,6 +56,12 @@ int adopt_deactivate(const struct catalog *catalog, const struct clone *clone);
  */
 int adopt_release(const struct clone *clone);
 
+/*
+ * Whether there is a clone to go on with, whose store is @super: -ESTALE when its
+ * adoption was cut short, or when it has been put back.
+ */
+int adopt_check_store(const struct clone *clone, const struct lc_super *super);
+
 /* The name of the device that stands for the origin of clone @name; to be freed. */
 char *adopt_origin_name(const char *name);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "adopt.h"
 #include "clone-store.h"
 #include "clone-table.h"
 #include "dm.h"
@@ -211,6 +212,8 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 		error = check_open(clone, force, &active);
 	if (!error)
 		error = read_super(clone, &head);
+	if (!error && clone->adopted)
+		error = adopt_check_store(clone, &head);
 	if (!error && !layer && !head.layers && head.origin_kind == LC_ORIGIN_NONE) {
 		report_error(clone->name, "it stands on no template that it could become again");
 		report_hint("'lclone rollback' goes back to a snapshot; 'blkdiscard' makes all of it zeros");
