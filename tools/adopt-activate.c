@@ -160,6 +160,19 @@ static int go_on(struct catalog *catalog, struct clone *clone,
 	return error ? error : handover_reset(clone);
 }
 
+/*
+ * A run that was cut short, while it gave the device its table, may have left it
+ * suspended.  The origin's device, which comes first, tells that it was one of ours.
+ */
+static int release_left(const struct clone *clone)
+{
+	char *name = adopt_origin_name(clone->name);
+	int error = dm_name_taken(name) ? adopt_release(clone) : 0;
+
+	free(name);
+	return error;
+}
+
 /* The device, which is there as it was before it was adopted, or gets there. */
 static int find_idle(const struct clone *clone, struct dm_plain *plain)
 {
@@ -182,6 +195,8 @@ static int bring_back(struct catalog *catalog, struct clone *clone,
 	struct dm_plain plain = { 0 };
 	int error = snapshot_settle(catalog, origins, clone);
 
+	if (!error)
+		error = release_left(clone);
 	if (!error)
 		error = find_idle(clone, &plain);
 	if (!error)

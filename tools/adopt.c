@@ -30,6 +30,7 @@
 #include "dm.h"
 #include "format-store.h"
 #include "output.h"
+#include "signals.h"
 
 /* Targets that hold no state, so that two devices may have one table. */
 static const char *const plain_targets[] = { "linear", "striped", NULL };
@@ -187,6 +188,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 		    const struct dm_plain *plain, struct origins *origins,
 		    bool fresh, u64 *pause_ns)
 {
+	sigset_t signals;
 	char *device;
 	bool made;
 	u64 begin;
@@ -197,6 +199,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	/* So that the resume does not wait for udev while we count. */
 	dm_batch_begin();
+	signals_hold(&signals);
 	begin = now_ns();
 	error = dm_clone_suspend(clone->adopted, false);
 	if (!error) {
@@ -210,6 +213,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 			put_back(clone, plain);
 	}
 	*pause_ns = now_ns() - begin;
+	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
 	free(device);

@@ -52,7 +52,7 @@ int adopt_deactivate(const struct catalog *catalog, const struct clone *clone);
 
 /*
  * Lets the device go on as it always was, if a command that was cut short has left
- * it suspended; its store is empty.
+ * it suspended before it got the table of the clone.
  */
 int adopt_release(const struct clone *clone);
 

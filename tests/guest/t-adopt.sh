@@ -277,6 +277,42 @@ test_tool_killed_in_an_adoption() {
 	assert_eq "$(sum disk)" "$before" "content at last"
 }
 
+# A signal that ends the tool waits until the device goes on.
+test_tool_signalled_while_it_holds_io() {
+	local now
+	disk_up
+	now=$(sum disk)
+	killed_held 15 1 adopt /dev/mapper/disk vm --dir "$DIR"
+	goes_on adopt
+	assert_eq "$(targets disk)" "lclone " "targets when it is adopted"
+	killed_held 15 1 snapshot vm one
+	goes_on snapshot
+	assert_eq "$(layers_of vm)" one "layers after the snapshot"
+	# First it is frozen, and then it is handed back.
+	killed_held 1 2 adopt --undo vm --drop-snapshots
+	goes_on adopt --undo
+	assert_eq "$(targets disk)" "linear " "targets when it is handed back"
+	lclone adopt --undo vm
+	assert_eq "$(sum disk)" "$now" content
+}
+goes_on() {
+	assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active "state after lclone $*"
+}
+
+# What dies at once leaves the device suspended, as it was before it was adopted.
+test_tool_killed_when_it_activates_what_was_adopted() {
+	local now
+	disk_up
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	reboot_like
+	killed_held 9 1 activate vm
+	assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Suspended "state"
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" content
+}
+
 # Up to the last step the clone is whole, also when all devices go; behind it the old device is.
 test_tool_killed_on_the_way_back() {
 	local n now
