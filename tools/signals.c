@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Signals while the I/O of a device is held. */
+/* Signals while the tool is at something that must not just end. */
 
 #include <stddef.h>
 #include "signals.h"
@@ -21,4 +21,35 @@ void signals_hold(sigset_t *before)
 void signals_release(const sigset_t *before)
 {
 	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static volatile sig_atomic_t told_to_stop;
+
+static struct sigaction old_int, old_term;
+
+static void stop(int signal)
+{
+	(void)signal;
+	told_to_stop = 1;
+}
+
+void signals_catch(void)
+{
+	struct sigaction action = { .sa_handler = stop };
+
+	told_to_stop = 0;
+	sigaction(SIGINT, &action, &old_int);
+	sigaction(SIGTERM, &action, &old_term);
+}
+
+void signals_uncatch(void)
+{
+	sigaction(SIGINT, &old_int, NULL);
+	sigaction(SIGTERM, &old_term, NULL);
+	told_to_stop = 0;
+}
+
+bool signals_told(void)
+{
+	return told_to_stop;
 }
