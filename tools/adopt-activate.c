@@ -83,11 +83,16 @@ static int report_returned(const struct clone *clone)
 	return -ESTALE;
 }
 
-static int check_returned(const struct clone *clone, const struct lc_super *super)
+bool adopt_is_cut_short(const struct lc_super *super)
+{
+	return store_is_unused(super) && !super->layers && super->head_generation == 1;
+}
+
+int adopt_check_store(const struct clone *clone, const struct lc_super *super)
 {
 	if (super->state == LC_STORE_RETIRED)
 		return report_returned(clone);
-	if (super->epoch || super->layers)
+	if (!adopt_is_cut_short(super))
 		return 0;
 	adopt_release(clone);
 	report_error(clone->name, "its adoption was cut short, and %s is what it always was",
@@ -155,6 +160,19 @@ static int go_on(struct catalog *catalog, struct clone *clone,
 	return error ? error : handover_reset(clone);
 }
 
+/*
+ * A run that was cut short, while it gave the device its table, may have left it
+ * suspended.  The origin's device, which comes first, tells that it was one of ours.
+ */
+static int release_left(const struct clone *clone)
+{
+	char *name = adopt_origin_name(clone->name);
+	int error = dm_name_taken(name) ? adopt_release(clone) : 0;
+
+	free(name);
+	return error;
+}
+
 /* The device, which is there as it was before it was adopted, or gets there. */
 static int find_idle(const struct clone *clone, struct dm_plain *plain)
 {
@@ -177,6 +195,8 @@ static int bring_back(struct catalog *catalog, struct clone *clone,
 	struct dm_plain plain = { 0 };
 	int error = snapshot_settle(catalog, origins, clone);
 
+	if (!error)
+		error = release_left(clone);
 	if (!error)
 		error = find_idle(clone, &plain);
 	if (!error)
@@ -201,7 +221,7 @@ int adopt_activate(struct catalog *catalog, struct clone *clone,
 		return snapshot_settle(catalog, origins, clone);
 	error = read_super(clone, &super);
 	if (!error)
-		error = check_returned(clone, &super);
+		error = adopt_check_store(clone, &super);
 	if (error)
 		return error;
 	return ours ? go_on(catalog, clone, origins) :

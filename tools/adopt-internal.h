@@ -12,6 +12,9 @@ char *adopt_origin_path(const struct clone *clone);
 /* What is wrong with a device for a table of ours; reported. */
 int adopt_check(const struct dm_plain *plain);
 
+/* Whether @super, of the clone's store, tells that it never took the device's place. */
+bool adopt_is_cut_short(const struct lc_super *super);
+
 /* The device for the origin; removing one that is not there is no error. */
 int adopt_make_origin(const struct clone *clone, const char *table);
 int adopt_remove_origin(const struct clone *clone);

@@ -22,12 +22,13 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include "adopt.h"
+#include "adopt-internal.h"
 #include "clone-store.h"
 #include "dm.h"
 #include "dm-plain.h"
 #include "output.h"
 #include "raw-image.h"
+#include "signals.h"
 #include "snapshot.h"
 #include "status-parse.h"
 
@@ -113,12 +114,12 @@ static int check_origin(const struct work *work)
 /* Copying ------------------------------------------------------------------ */
 
 static int write_back(struct work *work, struct levels *levels,
-		      unsigned int count, u64 *bytes)
+		      unsigned int count, u64 rate_bytes, u64 *bytes)
 {
 	struct raw_image image = {
 		.levels = levels, .count = count, .path = work->back,
 		.is_device = true, .in_place = true,
-		.rate_bytes = work->request->rate_bytes,
+		.rate_bytes = rate_bytes,
 	};
 	int error = raw_image_write(&image);
 
@@ -137,7 +138,8 @@ static int copy_layers(struct work *work, const struct clone *top, bool all,
 	if (!error)
 		error = levels_open(top->store_path, NULL, NULL, &levels);
 	if (!error)
-		error = write_back(work, levels, all ? levels->count : 1, bytes);
+		error = write_back(work, levels, all ? levels->count : 1,
+				   work->request->rate_bytes, bytes);
 	if (levels)
 		levels_free(levels);
 	return error;
@@ -206,8 +208,9 @@ static int copy_parked(struct work *work, const char *device)
 			error = -EBUSY;
 		}
 	}
+	/* As fast as it can: I/O is held. */
 	if (!error)
-		error = write_back(work, levels, 1, &bytes);
+		error = write_back(work, levels, 1, 0, &bytes);
 	levels_free(levels);
 	return error;
 }
@@ -247,6 +250,7 @@ static bool writes_wait(const struct clone *clone)
 static int hand_back(struct work *work)
 {
 	bool retired = false, made;
+	sigset_t signals;
 	char *device;
 	u64 begin;
 	int error = clone_store_attach(work->clone, &device, &made);
@@ -255,6 +259,7 @@ static int hand_back(struct work *work)
 		return error;
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	dm_batch_begin();
+	signals_hold(&signals);
 	begin = now_ns();
 	error = dm_clone_suspend(work->clone->adopted, writes_wait(work->clone));
 	if (!error) {
@@ -270,6 +275,7 @@ static int hand_back(struct work *work)
 			dm_clone_resume(work->clone->adopted);
 	}
 	work->result->pause_ns = max(work->result->pause_ns, now_ns() - begin);
+	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
 	free(device);
@@ -416,6 +422,7 @@ static int finish(struct work *work, bool active)
 static int go_back(struct work *work)
 {
 	struct present present;
+	bool unused;
 	char *origin;
 	int error;
 
@@ -426,14 +433,15 @@ static int go_back(struct work *work)
 		return error;
 	if (present.super.state == LC_STORE_RETIRED)
 		return finish(work, present.active);
-	/* Nothing was ever written to the store, nor is anything below it. */
-	if (!present.active && !present.super.epoch && !present.super.layers) {
+	unused = !present.active && adopt_is_cut_short(&present.super);
+	if (unused)
 		error = adopt_release(work->clone);
-		return error ? error : clean_up(work);
-	}
-	error = check_layers(work);
+	if (!error)
+		error = check_layers(work);
 	if (!error)
 		error = check_origin(work);
+	if (!error && unused)
+		return clean_up(work);
 	if (!error)
 		error = adopt_activate(work->catalog, work->clone, &work->origins);
 	if (!error)

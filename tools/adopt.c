@@ -7,8 +7,10 @@
  *  3. the device is suspended; the fingerprint of what it is at that moment goes
  *     into the store; the table of the target is loaded; it is resumed
  *
- * Only with step 3 is the store brought up, which its epoch tells for ever: while
- * that is 0 there is nothing in it, and the device is what it always was.
+ * Only with step 3 is the store brought up, which its epoch tells for ever.  Another
+ * store of the clone may have none as well: one that was restored from a dump, or
+ * the empty one of a reset.  The first store, without an epoch and with an empty map,
+ * tells of a step 3 that was not taken: the device is what it always was.
  */
 
 #include <errno.h>
@@ -28,6 +30,7 @@
 #include "dm.h"
 #include "format-store.h"
 #include "output.h"
+#include "signals.h"
 
 /* Targets that hold no state, so that two devices may have one table. */
 static const char *const plain_targets[] = { "linear", "striped", NULL };
@@ -185,6 +188,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 		    const struct dm_plain *plain, struct origins *origins,
 		    bool fresh, u64 *pause_ns)
 {
+	sigset_t signals;
 	char *device;
 	bool made;
 	u64 begin;
@@ -195,6 +199,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	/* So that the resume does not wait for udev while we count. */
 	dm_batch_begin();
+	signals_hold(&signals);
 	begin = now_ns();
 	error = dm_clone_suspend(clone->adopted, false);
 	if (!error) {
@@ -208,6 +213,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 			put_back(clone, plain);
 	}
 	*pause_ns = now_ns() - begin;
+	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
 	free(device);
@@ -280,7 +286,7 @@ static int remove_left_store(const struct catalog *catalog, const struct clone *
 	    !store_open(clone->store_path, STORE_READ | STORE_QUIET, &store)) {
 		error = store_load_quietly(&store, &why);
 		left = error ? error == -EMEDIUMTYPE && clone_store_begun(clone, &store) :
-		       !store_super(&store)->epoch &&
+		       store_is_unused(store_super(&store)) &&
 		       !strcmp(store_super(&store)->origin_path, path);
 		store_close(&store);
 	}

@@ -52,9 +52,15 @@ int adopt_deactivate(const struct catalog *catalog, const struct clone *clone);
 
 /*
  * Lets the device go on as it always was, if a command that was cut short has left
- * it suspended; its store is empty.
+ * it suspended before it got the table of the clone.
  */
 int adopt_release(const struct clone *clone);
+
+/*
+ * Whether there is a clone to go on with, whose store is @super: -ESTALE when its
+ * adoption was cut short, or when it has been put back.
+ */
+int adopt_check_store(const struct clone *clone, const struct lc_super *super);
 
 /* The name of the device that stands for the origin of clone @name; to be freed. */
 char *adopt_origin_name(const char *name);

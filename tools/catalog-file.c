@@ -29,6 +29,7 @@
 #include "catalog-internal.h"
 #include "dm-plain.h"
 #include "output.h"
+#include "signals.h"
 
 #define VERSION		1
 #define HEX_BYTES	(2 * LC_FINGERPRINT_BYTES + 1)
@@ -420,7 +421,7 @@ static int take_lock(struct catalog *catalog)
 		if (catalog->lock < 0)
 			error = -errno;
 		while (!error && flock(catalog->lock, LOCK_EX))
-			if (errno != EINTR)
+			if (errno != EINTR || signals_told())
 				error = -errno;
 		if (error)
 			report_errno(path, error, "cannot be locked");

@@ -180,12 +180,6 @@ static bool is_known(const struct lc_super *super, const struct clone *known)
 	return known && !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
 }
 
-/* Never live, and not restored from a dump either: that has a map. */
-static bool unused(const struct lc_super *super)
-{
-	return !super->epoch && super->root.state == LC_REF_NONE;
-}
-
 /*
  * Whether it was made for a rollback or a snapshot that came to nothing: the clone
  * has another store, though of a lower generation, and goes on with that.
@@ -197,7 +191,7 @@ static bool never_begun(const struct found_stores *found,
 	bool seen = false;
 	size_t i;
 
-	if (!unused(super) || is_known(super, known))
+	if (!store_is_unused(super) || is_known(super, known))
 		return false;
 	for (i = 0; i < found->count; i++) {
 		const struct lc_super *other = &found->store[i].super;
@@ -205,7 +199,7 @@ static bool never_begun(const struct found_stores *found,
 		seen |= is_known(other, known);
 		if (other != super && same_clone(super, other) &&
 		    !unfinished(found, other) && !follower(found, other) &&
-		    (!unused(other) || is_known(other, known) ||
+		    (!store_is_unused(other) || is_known(other, known) ||
 		     other->head_generation < super->head_generation))
 			return true;
 	}

@@ -190,7 +190,7 @@ static bool left_over(const struct catalog *catalog, const struct clone *child)
 	if (error)
 		left = error == -EMEDIUMTYPE && clone_store_begun(child, &store);
 	else
-		left = !store_super(&store)->epoch &&
+		left = store_is_unused(store_super(&store)) &&
 		       !memcmp(store_super(&store)->clone_uuid, child->uuid,
 			       LC_UUID_BYTES);
 	store_close(&store);

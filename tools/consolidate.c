@@ -3,8 +3,9 @@
  * Several layers become one.  Each step leaves a state in which nothing is lost:
  *
  *  1. the new layer is written, durably, with the identity of the content of the
- *     newest; the catalog is not held meanwhile.  Cut short here, it is a file or
- *     volume that nothing names, and that the next run takes away
+ *     newest; the catalog is not held meanwhile.  A signal has it taken away again;
+ *     killed here, it is a file or volume that nothing names, which the next run
+ *     takes away if the newest is still the same
  *  2. the catalog has the new one in the place of the newest, and those which
  *     nothing else needs as replaced
  *  3. each active clone above gets its new table
@@ -27,6 +28,7 @@
 #include "merge.h"
 #include "output.h"
 #include "probe.h"
+#include "signals.h"
 #include "snapshot.h"
 
 /* One run. */
@@ -187,6 +189,11 @@ static int copy(struct work *work)
 	work->merge.name = work->plan.name;
 	work->merge.rate_bytes = work->request->rate_bytes;
 	error = merge_write(&work->merge, &work->store, &work->super);
+	/* It has not been entered yet, and the lock may take long. */
+	if (!error && signals_told())
+		error = -EINTR;
+	if (error == -EINTR)
+		report_error(work->request->clone, "stopped; its layers are what they were");
 	if (error)
 		return error;
 	memcpy(work->made.store_uuid, work->super.store_uuid, LC_UUID_BYTES);
@@ -528,7 +535,9 @@ int consolidate(const struct consolidate_request *request,
 	work->request = request;
 	work->result = result;
 	work->store.fd = -1;
+	signals_catch();
 	error = run(work, &origins);
+	signals_uncatch();
 	if (work->merge.levels)
 		levels_free(work->merge.levels);
 	origins_done(&origins);

@@ -12,6 +12,7 @@
 #include "dm.h"
 #include "handover.h"
 #include "output.h"
+#include "signals.h"
 #include "status-parse.h"
 
 static int check_device(const struct clone *clone, const struct dm_clone *dm)
@@ -170,28 +171,6 @@ static int check_mode(const struct handover *handover)
 	return error;
 }
 
-int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
-{
-	u64 begin;
-	int error;
-	size_t i;
-
-	/* Our own pages may lie on a clone that is suspended. */
-	mlockall(MCL_CURRENT | MCL_FUTURE);
-	dm_batch_begin();
-	begin = now_ns();
-	error = suspend_all(all, count);
-	if (!error) {
-		error = resume_all(all, count);
-		*pause_ns = now_ns() - begin;
-	}
-	dm_batch_end();
-	munlockall();
-	for (i = 0; i < count && !error; i++)
-		error = check_mode(all[i]);
-	return error;
-}
-
 void handover_undo(struct handover *handover)
 {
 	if (!handover->name)
@@ -200,6 +179,34 @@ void handover_undo(struct handover *handover)
 	if (handover->suspended)
 		dm_clone_resume(handover->name);
 	handover->suspended = false;
+}
+
+int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
+{
+	sigset_t signals;
+	u64 begin;
+	int error;
+	size_t i;
+
+	/* Our own pages may lie on a clone that is suspended. */
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	dm_batch_begin();
+	signals_hold(&signals);
+	begin = now_ns();
+	error = suspend_all(all, count);
+	if (!error) {
+		error = resume_all(all, count);
+		*pause_ns = now_ns() - begin;
+	} else {
+		for (i = 0; i < count; i++)
+			handover_undo(all[i]);
+	}
+	signals_release(&signals);
+	dm_batch_end();
+	munlockall();
+	for (i = 0; i < count && !error; i++)
+		error = check_mode(all[i]);
+	return error;
 }
 
 void handover_done(struct handover *handover)

@@ -36,7 +36,7 @@ int handover_load_as(const struct catalog *catalog, struct origins *origins,
 
 /*
  * Suspends all, then resumes all.  -EUCLEAN: some have the new table, or are in
- * failed mode; with any other error all are as they were, but suspended.
+ * failed mode; with any other error all go on as they were.
  */
 int handover_run(struct handover *const *all, size_t count, u64 *pause_ns);
 

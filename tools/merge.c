@@ -16,6 +16,7 @@
 #include "map-writer.h"
 #include "merge.h"
 #include "output.h"
+#include "signals.h"
 #include "throttle.h"
 
 #define CHUNK_BLOCKS	256u
@@ -149,8 +150,11 @@ static int copy_chunk(struct copy *copy, const struct seen *seen, u64 done,
 	const struct store_file *from = &copy->merge->levels->level[seen->level].store;
 	u64 block = seen->store_sector / LC_BLOCK_SECTORS + done;
 	u64 sectors = seen->sectors - done * LC_BLOCK_SECTORS;
-	int error = store_read(from, block, copy->data, count);
+	int error;
 
+	if (signals_told())
+		return -EINTR;
+	error = store_read(from, block, copy->data, count);
 	if (error) {
 		report_errno(from->path, error, "its data at store block %llu cannot be read",
 			     (unsigned long long)block);

@@ -30,7 +30,8 @@ u64 merge_store_bytes(const struct merge *merge);
 
 /*
  * Writes it to @store, which is open for writing, exclusively, and holds nothing.
- * There is no store before all of it is durable.  @super is filled in.
+ * There is no store before all of it is durable.  @super is filled in.  -EINTR, not
+ * reported: a signal was caught, see signals.h.
  */
 int merge_write(struct merge *merge, struct store_file *store,
 		struct lc_super *super);

@@ -2,7 +2,6 @@
 /* A pass over a clone in use. */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "dm.h"
 #include "output.h"
 #include "pass.h"
+#include "signals.h"
 
 /* Blocks in one message: what the target takes, or a quarter of a second's worth. */
 #define MOST_BLOCKS	1024u
@@ -18,16 +18,6 @@
 /* Between tries while somebody else has it suspended. */
 #define SUSPENDED_NS	100000000ull
 #define SECOND_NS	1000000000ull
-
-static volatile sig_atomic_t told_to_stop;
-
-static struct sigaction old_int, old_term;
-
-static void stop(int signal)
-{
-	(void)signal;
-	told_to_stop = 1;
-}
 
 static u64 now_ns(void)
 {
@@ -39,19 +29,14 @@ static u64 now_ns(void)
 
 void pass_begin(struct pass *pass)
 {
-	struct sigaction action = { .sa_handler = stop };
-
-	told_to_stop = 0;
-	sigaction(SIGINT, &action, &old_int);
-	sigaction(SIGTERM, &action, &old_term);
+	signals_catch();
 	pass->begun_ns = now_ns();
 	pass->spent = 0;
 }
 
 void pass_end(void)
 {
-	sigaction(SIGINT, &old_int, NULL);
-	sigaction(SIGTERM, &old_term, NULL);
+	signals_uncatch();
 }
 
 /* A signal ends it. */
@@ -74,7 +59,7 @@ static void keep_rate(const struct pass *pass)
 		return;
 	due = (double)pass->spent * LC_BLOCK_SIZE / (double)pass->rate * 1e9;
 	passed = now_ns() - pass->begun_ns;
-	if (due > (double)passed && !told_to_stop)
+	if (due > (double)passed && !signals_told())
 		pause_ns((u64)due - passed);
 }
 
@@ -153,7 +138,7 @@ int pass_range(struct pass *pass, u64 first, u64 count, u64 before, u64 total)
 
 	while (done < count) {
 		part = min(count - done, most_blocks(pass));
-		error = told_to_stop ? -EINTR : send(pass, first + done, part);
+		error = signals_told() ? -EINTR : send(pass, first + done, part);
 		if (error == -EAGAIN) {
 			pause_ns(SUSPENDED_NS);
 			continue;

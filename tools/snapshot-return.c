@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "adopt.h"
 #include "clone-store.h"
 #include "clone-table.h"
 #include "dm.h"
@@ -225,7 +226,7 @@ int snapshot_settle_return(struct catalog *catalog, struct clone *clone)
 		error = read_super(clone, &super);
 		if (error)
 			return error;
-		if (!super.epoch && super.root.state == LC_REF_NONE)
+		if (store_is_unused(&super))
 			return take_back(catalog, clone, old);
 		if (live_store_is(clone, old->store_uuid))
 			return report_both_used(clone, old);
@@ -254,6 +255,8 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 		error = check_open(clone, force, &active);
 	if (!error)
 		error = read_super(clone, &head);
+	if (!error && clone->adopted)
+		error = adopt_check_store(clone, &head);
 	if (!error && !layer && !head.layers && head.origin_kind == LC_ORIGIN_NONE) {
 		report_error(clone->name, "it stands on no template that it could become again");
 		report_hint("'lclone rollback' goes back to a snapshot; 'blkdiscard' makes all of it zeros");

@@ -71,6 +71,12 @@ int store_open_load(const char *path, unsigned int flags,
 const struct lc_super *store_super(const struct store_file *store);
 
 /*
+ * Whether a store was made and no more: never brought up, and nothing in its map.
+ * One that was restored from a dump was not up either, but has a map.
+ */
+bool store_is_unused(const struct lc_super *super);
+
+/*
  * Reads (writes) @count blocks of 4096 bytes.  Report nothing.
  * -ENODATA when the file ends before.
  */

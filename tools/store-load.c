@@ -108,6 +108,11 @@ const struct lc_super *store_super(const struct store_file *store)
 	return &store->super[store->newest];
 }
 
+bool store_is_unused(const struct lc_super *super)
+{
+	return !super->epoch && super->root.state == LC_REF_NONE;
+}
+
 int store_write_supers(struct store_file *store, const struct lc_super *super)
 {
 	unsigned int first = store->newest < 0 ? 0 : !store->newest;

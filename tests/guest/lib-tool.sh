@@ -81,6 +81,16 @@ killed_at() {
 	assert_eq "$rc" 137 "the end of lclone ${*:2}, killed at $1"
 }
 
+# killed_held SIGNAL N VERB...: the tool gets SIGNAL, a number, when it has suspended its Nth device, and
+# ends with it.
+killed_held() {
+	local rc=0
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_SIGNAL=$1 KILL_HELD=$2 \
+		lclone "${@:3}" >/dev/null 2>/run/killed || rc=$?
+	[ "$rc" -eq $((128 + $1)) ] || cat /run/killed
+	assert_eq "$rc" $((128 + $1)) "the end of lclone ${*:3}"
+}
+
 # loops_over FILE: how many loop devices stand on it.
 loops_over() {
 	losetup --noheadings --list --output BACK-FILE | grep -cxF -- "$1" || true

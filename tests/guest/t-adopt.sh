@@ -156,6 +156,59 @@ test_adopted_after_a_boot() {
 	assert_eq "$(sum disk)" "$now" "content above the right origin"
 }
 
+# restored_like: all devices go, and the store becomes what a dump of it gives.
+restored_like() {
+	reboot_like
+	rm -f "$DIR/dump"
+	lclone dump "$DIR/vm.lclone" --output "$DIR/dump"
+	lclone restore "$DIR/vm.lclone" --input "$DIR/dump" --force
+}
+
+# It was not up yet, like that of an adoption which was cut short; but it has a map.
+test_adopted_and_restored() {
+	local now
+	disk_up
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	restored_like
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" "content above the restored store"
+	# Nor is it left over when the catalog is lost.
+	restored_like
+	mv "$LCLONE_STATE_DIR/catalog.json" "$DIR/catalog.json"
+	expect_fail lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	mv "$DIR/catalog.json" "$LCLONE_STATE_DIR/catalog.json"
+	lclone adopt --undo vm
+	assert_eq "$(raw)" "$now" "content after the way back"
+}
+
+# The new store is as empty as that of an adoption which was cut short.
+test_adopted_and_reset() {
+	local before now
+	disk_up
+	before=$(sum disk)
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	lclone create two --from vm
+	lclone deactivate two
+	# The device is not there yet; the origin has to be, as it is while another clone uses it.
+	lclone deactivate --all
+	make_dm vm-origin "0 32768 linear $LOWER 2048" --readonly
+	lclone reset vm
+	dmsetup create disk --table "0 32768 linear $LOWER 2048"
+	expect_fail lclone adopt --undo vm
+	expect_said "two stands on it"
+	lclone activate vm
+	assert_eq "$(sum disk)" "$before" "content after the reset"
+	lclone activate two
+	assert_eq "$(sum two)" "$now" "content of the other clone"
+	lclone remove two
+	lclone adopt --undo vm --drop-snapshots
+	assert_eq "$(raw)" "$before" "content after the way back"
+}
+
 # volume_up: /dev/lcvg/disk, 16 MiB of random data in a volume group with room for as much again.
 volume_up() {
 	local dev
@@ -248,6 +301,42 @@ test_tool_killed_in_an_adoption() {
 	[ "$n" -gt 10 ] || fail "it has no more than $n steps"
 	assert_eq "$(targets disk)" "lclone " "targets at last"
 	assert_eq "$(sum disk)" "$before" "content at last"
+}
+
+# A signal that ends the tool waits until the device goes on.
+test_tool_signalled_while_it_holds_io() {
+	local now
+	disk_up
+	now=$(sum disk)
+	killed_held 15 1 adopt /dev/mapper/disk vm --dir "$DIR"
+	goes_on adopt
+	assert_eq "$(targets disk)" "lclone " "targets when it is adopted"
+	killed_held 15 1 snapshot vm one
+	goes_on snapshot
+	assert_eq "$(layers_of vm)" one "layers after the snapshot"
+	# First it is frozen, and then it is handed back.
+	killed_held 1 2 adopt --undo vm --drop-snapshots
+	goes_on adopt --undo
+	assert_eq "$(targets disk)" "linear " "targets when it is handed back"
+	lclone adopt --undo vm
+	assert_eq "$(sum disk)" "$now" content
+}
+goes_on() {
+	assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active "state after lclone $*"
+}
+
+# What dies at once leaves the device suspended, as it was before it was adopted.
+test_tool_killed_when_it_activates_what_was_adopted() {
+	local now
+	disk_up
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	reboot_like
+	killed_held 9 1 activate vm
+	assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Suspended "state"
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" content
 }
 
 # Up to the last step the clone is whole, also when all devices go; behind it the old device is.

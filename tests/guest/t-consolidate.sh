@@ -168,6 +168,23 @@ test_consolidate_without_room() {
 	assert_eq "$(sum vm)" "$now" content
 }
 
+# Told to stop while it copies, it takes away what it has made.
+test_consolidation_is_stopped() {
+	local pid files
+	tool_up
+	chain_up
+	files=$(find "$DIR" -name '*.lclone' | sort)
+	lclone consolidate vm --drop-snapshots --rate 256K 2>/run/said &
+	pid=$!
+	begun() { [ "$(find "$DIR" -name '*.lclone' | sort)" != "$files" ]; }
+	wait_until begun
+	kill -TERM "$pid"
+	! wait "$pid" || fail "it was stopped, and says that it is done"
+	assert_eq "$(find "$DIR" -name '*.lclone' | sort)" "$files" files
+	grep -q "stopped; its layers are what they were" /run/said
+	assert_eq "$(layers_of vm)" "s1 s2 s3 s4" layers
+}
+
 # devices_up: vm with snapshots s1 and s2 on the first three of four devices, which are in the caller's dev.
 devices_up() {
 	local n

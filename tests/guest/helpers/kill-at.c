@@ -3,6 +3,7 @@
  * LD_PRELOAD=kill-at.so KILL_AT=N COMMAND: the process dies before its Nth call
  * of what changes anything: ioctl (but for those that ask only), fsync, rename,
  * unlink.  N beyond the last: it goes on to its end.
+ * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -43,18 +44,42 @@ static bool only_asks(unsigned long request)
 	}
 }
 
+static void suspended(void)
+{
+	static long left = -1;
+
+	if (left < 0)
+		left = getenv("KILL_HELD") ? atol(getenv("KILL_HELD")) : 0;
+	if (left && !--left)
+		kill(getpid(), atoi(getenv("KILL_SIGNAL")));
+}
+
+/* The kernel changes the flags. */
+static bool suspends(unsigned long request, const void *argument)
+{
+	const struct dm_ioctl *dm = argument;
+
+	return request == DM_DEV_SUSPEND && (dm->flags & DM_SUSPEND_FLAG);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
 	va_list list;
 	void *argument;
+	bool holds;
+	int result;
 
 	va_start(list, request);
 	argument = va_arg(list, void *);
 	va_end(list);
 	if (!only_asks(request))
 		step();
-	return real(fd, request, argument);
+	holds = suspends(request, argument);
+	result = real(fd, request, argument);
+	if (holds)
+		suspended();
+	return result;
 }
 
 int fsync(int fd)
