@@ -302,6 +302,8 @@ bool change_fits(const struct lc_super *super)
 
 void change_settled(void)
 {
+	if (begun)
+		model_cut();
 	begun = false;
 	layers_drop_aside();
 }

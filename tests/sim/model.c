@@ -232,14 +232,20 @@ void model_resize(u64 sectors, u32 most)
 		watch_new(lc_blocks_of(before), most);
 		return;
 	}
-	model.below = min(model.below, sectors);
-	for (i = 0; i < model.watched; i++)
-		cut_off(&model.history[i]);
 	/* Something of what is left has to be watched. */
 	for (i = 0; i < model.clusters; i++)
 		if (cluster[i] < lc_blocks_of(sectors))
 			return;
 	model_watch(0, model.watched + CLUSTER_BLOCKS);
+}
+
+void model_cut(void)
+{
+	u32 i;
+
+	model.below = min(model.below, model.sectors);
+	for (i = 0; i < model.watched; i++)
+		cut_off(&model.history[i]);
 }
 
 static bool has_room(u64 first, u64 last)

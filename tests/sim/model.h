@@ -67,10 +67,12 @@ void model_watch(u64 block, u32 most);
 u64 model_cluster(u32 i, u32 *count);
 
 /*
- * The clone has @sectors from now on: what is new reads as zeros, as does what was cut off,
- * if it ever comes back.
+ * The clone has @sectors from now on: what is new reads as zeros.  model_cut(): what was cut off is
+ * gone for good, and reads as zeros if the clone grows again; before that a loss of power may
+ * bring it back.
  */
 void model_resize(u64 sectors, u32 most);
+void model_cut(void);
 
 /* A watched block, and how many are watched from there on. */
 u64 model_pick(u32 *left);
