@@ -41,8 +41,7 @@ static int check_device(const struct clone *clone, const struct dm_clone *dm)
 	return 0;
 }
 
-/* One that was adopted may be there as it was before, which is not up. */
-static bool is_up(const struct clone *clone, const struct dm_clone *dm)
+bool handover_is_up(const struct clone *clone, const struct dm_clone *dm)
 {
 	return dm->active && !(clone->adopted && dm->target &&
 			       strcmp(dm->target, "lclone"));
@@ -57,7 +56,7 @@ int handover_need_active(struct catalog *catalog, struct origins *origins,
 	*activated = false;
 	if (error)
 		return error;
-	if (is_up(clone, &dm)) {
+	if (handover_is_up(clone, &dm)) {
 		error = check_device(clone, &dm);
 	} else {
 		error = clone_activate(catalog, clone, origins, false);
@@ -222,7 +221,7 @@ int handover_reset(const struct clone *clone)
 
 	if (error)
 		return error;
-	if (is_up(clone, &dm) && dm.inactive_table)
+	if (handover_is_up(clone, &dm) && dm.inactive_table)
 		dm_clone_clear(dm.name);
 	if (dm.active && dm.suspended)
 		error = dm_clone_resume(dm.name);
@@ -237,7 +236,7 @@ int handover_left(const struct clone *clone, enum handover_left *left)
 
 	if (error)
 		return error;
-	*left = !is_up(clone, &dm) ? HANDOVER_INACTIVE :
+	*left = !handover_is_up(clone, &dm) ? HANDOVER_INACTIVE :
 		dm.suspended && dm.inactive_table ? HANDOVER_SUSPENDED :
 						    HANDOVER_RUNNING;
 	dm_clone_done(&dm);

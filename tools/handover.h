@@ -17,6 +17,13 @@ struct handover {
 	bool suspended;
 };
 
+/*
+ * Whether the device that was found is the clone.  One that was adopted may be there as it
+ * was before, which is not up.
+ */
+struct dm_clone;
+bool handover_is_up(const struct clone *clone, const struct dm_clone *dm);
+
 /* Activates @clone if it is not; @activated tells.  -EBUSY: not fit for a change. */
 int handover_need_active(struct catalog *catalog, struct origins *origins,
 			 struct clone *clone, bool *activated);

@@ -48,7 +48,7 @@ static int check_open(const struct clone *clone, bool force, bool *active)
 
 	if (error)
 		return error;
-	*active = dm.active;
+	*active = handover_is_up(clone, &dm);
 	if (dm.open_count && !force) {
 		report_error(clone->name, "it is open, and what it changed would be lost");
 		report_hint("unmount it or stop the guest first; --force does it under their feet");

@@ -100,6 +100,15 @@ no_loops() {
 	[ "$(loops_over "$1")" -eq 0 ]
 }
 
+# no_store DEV...: none holds a store any more. libblkid knows none, so it is the tool that is asked.
+no_store() {
+	local dev
+	for dev; do
+		expect_fail lclone info "$dev"
+		expect_said "is not an lclone store"
+	done
+}
+
 expect_said() {
 	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
 }

@@ -193,11 +193,13 @@ test_adopted_and_reset() {
 	now=$(sum disk)
 	lclone create two --from vm
 	lclone deactivate two
-	# The device is not there yet; the origin has to be, as it is while another clone uses it.
+	# The device is as it was before, and not the clone; the origin is there as well, as it is while
+	# another clone uses it.
 	lclone deactivate --all
 	make_dm vm-origin "0 32768 linear $LOWER 2048" --readonly
-	lclone reset vm
 	dmsetup create disk --table "0 32768 linear $LOWER 2048"
+	lclone reset vm
+	assert_eq "$(targets disk)" "linear " "targets of a device that is not the clone"
 	expect_fail lclone adopt --undo vm
 	expect_said "two stands on it"
 	lclone activate vm

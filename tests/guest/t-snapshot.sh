@@ -184,7 +184,7 @@ test_snapshot_needs_a_place() {
 	lclone snapshot vm two --dir "$DIR"
 	assert_eq "$(layers_of vm)" "one two" layers
 	lclone remove vm
-	assert_eq "$(blkid -p "$dev")$(blkid -p "$next")" "" "signatures left"
+	no_store "$dev" "$next"
 }
 
 # whole NAME SUM...: the clone can be used, after whatever happened, and is one of SUM.
@@ -326,8 +326,7 @@ test_tool_killed_while_a_device_is_given_back() {
 		cut=$((cut + 1))
 		jq -e '.layers == []' "$LCLONE_STATE_DIR/catalog.json" >/dev/null ||
 			fail "a layer stays, killed at $n"
-		expect_fail lclone info "$dev"
-		expect_said "is not an lclone store"
+		no_store "$dev"
 		lclone remove vm
 	done
 	note "$n steps, and $cut times it was cut short behind the catalog"

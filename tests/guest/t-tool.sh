@@ -168,8 +168,7 @@ test_store_on_a_device() {
 	lclone activate vm
 	assert_eq "$(dmsetup table two | cut -d' ' -f5)" "$(($(stat -c 0x%t "$other"))):$(($(stat -c 0x%T "$other")))" store
 	lclone remove vm two
-	assert_eq "$(blkid -p "$dev")" "" "signatures left"
-	expect_fail lclone info "$dev"
+	no_store "$dev"
 }
 
 test_store_on_a_logical_volume() {
