@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /*
- * While the I/O of a device is held, which a tool that dies would leave so.  Those that ask the tool to end or to stop wait until signals_release(), which is
- * given what was blocked @before.  Pairs may be nested.
+ * While the I/O of a device is held, which a tool that dies would leave so.  Signals that
+ * ask the tool to end or to stop wait until signals_release(), which is given what was
+ * blocked @before.  Pairs may be nested.
  */
 void signals_hold(sigset_t *before);
 void signals_release(const sigset_t *before);
