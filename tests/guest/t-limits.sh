@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # What clones cost the host (P9).
-TEST_TIMEOUT=400
 
 # clones_make N: N clones of one origin, c1 to cN.
 clones_make() {
