@@ -77,8 +77,11 @@ test_shrink_at_the_end_of_a_leaf() {
 	write_at /dev/mapper/vm 0
 	sum=$(head -c "$size" /dev/mapper/vm | md5sum)
 	lclone resize vm "$size" --force
-	lclone snapshot vm one
 	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" content
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	sum=$(md5sum </dev/mapper/vm)
+	lclone snapshot vm two
 	lclone consolidate vm --drop-snapshots
 	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" "content, consolidated"
 }
