@@ -4,7 +4,7 @@
 #include "random.h"
 
 static u64 state;
-static u32 limit_percent = 100;
+static u32 limit_permille = 1000;
 
 void random_seed(u64 seed)
 {
@@ -38,12 +38,12 @@ void random_fill(void *into, size_t bytes)
 		*at++ = (u8)random_u64();
 }
 
-void random_limit(u32 percent)
+void random_limit(u32 permille)
 {
-	limit_percent = percent;
+	limit_permille = permille;
 }
 
 u32 random_rounds(u32 rounds)
 {
-	return max(rounds * limit_percent / 100, 1u);
+	return max((u32)((u64)rounds * limit_permille / 1000), 1u);
 }

@@ -21,6 +21,6 @@ void random_fill(void *into, size_t bytes);
  * random_limit() leaves where a processor is slow; at least 1.
  */
 u32 random_rounds(u32 rounds);
-void random_limit(u32 percent);
+void random_limit(u32 permille);
 
 #endif

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The unit tests, in the kernel (tests/unit/kernel).
-# LCLONE_UNIT_PERCENT=N does more or less of the long random tests, LCLONE_UNIT_SEED=N seeds them.
+# LCLONE_UNIT_PERMILLE=N does more or less of the long random tests, LCLONE_UNIT_SEED=N seeds them.
 TEST_TIMEOUT=600
 
 RESULTS=/sys/kernel/debug/kunit
@@ -17,7 +17,7 @@ test_unit_tests_pass_in_the_kernel() {
 	# insmod returns when the last suite is done.
 	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 	on_exit eval 'echo 120 >/proc/sys/kernel/hung_task_timeout_secs'
-	insmod "$module" "percent=${LCLONE_UNIT_PERCENT:-1}" "seed=${LCLONE_UNIT_SEED:-20240501}"
+	insmod "$module" "permille=${LCLONE_UNIT_PERMILLE:-2}" "seed=${LCLONE_UNIT_SEED:-20240501}"
 	on_exit rmmod lclone_test
 	ok=$(cat "$RESULTS"/*/results | grep -c '^ *ok [0-9]* ' || true)
 	bad=$(cat "$RESULTS"/*/results | grep -c '^ *not ok ' || true)

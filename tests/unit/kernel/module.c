@@ -17,9 +17,9 @@ static ulong seed = 20240501;
 module_param(seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "seeds the random tests");
 
-static uint percent = 100;
-module_param(percent, uint, 0444);
-MODULE_PARM_DESC(percent, "how much of the long random tests is done");
+static uint permille = 1000;
+module_param(permille, uint, 0444);
+MODULE_PARM_DESC(permille, "how much of the long random tests is done");
 
 /* What was asked for, in front of it. */
 struct memory {
@@ -97,7 +97,7 @@ void *unit_zalloc(struct kunit *test, size_t bytes)
 static int __init start(void)
 {
 	random_seed(seed);
-	random_limit(percent);
+	random_limit(permille);
 	return 0;
 }
 
