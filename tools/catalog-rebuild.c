@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "catalog.h"
+#include "clone-store.h"
 #include "loop.h"
 #include "lvm.h"
 #include "origin.h"
@@ -55,10 +56,12 @@ static void note_place(const struct found_store *found, struct clone *clone)
 	free(clone->lv);
 	clone->vg = NULL;
 	clone->lv = NULL;
+	clone->directory = 0;
 	/* A loop device that somebody made is theirs, and so is its file. */
 	if (found->file && (!found->device || loop_is_ours(found->device))) {
 		clone->kind = STORE_KIND_DIR;
 		clone->store_path = origin_stable_path(found->file);
+		clone->directory = clone_store_directory(clone->store_path);
 	} else if (lvm_is_ours(found->device, &clone->vg, &clone->lv)) {
 		clone->kind = STORE_KIND_VG;
 		clone->store_path = lvm_path(clone->vg, clone->lv);
@@ -423,12 +426,35 @@ static bool was_found(const struct found_stores *found, const struct clone *clon
 	return false;
 }
 
-/* A file that no loop device shows, or a volume that is not active, is no loss. */
+/*
+ * A file that no loop device shows, or a volume that is not active, is no loss, and what
+ * cannot be seen may come back.  Of a device there is nothing but what a scan finds again.
+ */
 static bool still_there(const struct clone *clone)
 {
-	if (clone->kind == STORE_KIND_DIR)
-		return !access(clone->store_path, F_OK);
-	return clone->kind == STORE_KIND_VG && lvm_exists(clone->vg, clone->lv);
+	switch (clone->kind == STORE_KIND_DEVICE ? STORE_GONE :
+						   clone_store_presence(clone)) {
+	case STORE_GONE:
+		return false;
+	case STORE_UNSEEN:
+		report_warning(clone->store_path, "cannot be seen; the catalog keeps it");
+		report_hint("bring up what it is on; if that is gone for good, 'lclone remove --force' removes the clone");
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* What it was adopted from is in no store. */
+static bool kept(const struct clone *clone)
+{
+	if (still_there(clone))
+		return true;
+	if (!clone->adopted)
+		return false;
+	report_warning(clone->name, "its store %s was not found; the catalog keeps it, for no scan finds again that it was adopted",
+		       clone->store_path);
+	return true;
 }
 
 static void drop_lost_clones(struct catalog *catalog,
@@ -439,7 +465,7 @@ static void drop_lost_clones(struct catalog *catalog,
 	while (i < catalog->clone_count) {
 		struct clone *clone = &catalog->clones[i];
 
-		if (was_found(found, clone) || still_there(clone)) {
+		if (was_found(found, clone) || kept(clone)) {
 			i++;
 			continue;
 		}
@@ -530,21 +556,21 @@ static bool template_used(const struct catalog *catalog,
 	return false;
 }
 
-static void drop_lost_templates(struct catalog *catalog)
+/* No store tells of one without clones, so it is not for a scan to forget. */
+static void report_lost_templates(const struct catalog *catalog)
 {
-	size_t i = 0;
+	size_t i;
 
-	while (i < catalog->template_count) {
-		struct template *template = &catalog->templates[i];
+	for (i = 0; i < catalog->template_count; i++) {
+		const struct template *template = &catalog->templates[i];
 
 		if (!access(template->path, F_OK) ||
-		    template_used(catalog, template)) {
-			i++;
+		    template_used(catalog, template))
 			continue;
-		}
-		report_warning(template->name, "its origin %s is gone and no clone needs it; the catalog forgets it",
+		report_warning(template->name, "its origin %s cannot be seen, and no clone needs it; the catalog keeps it",
 			       template->path);
-		catalog_drop_template(catalog, template);
+		report_hint("bring it up, or have 'lclone template remove %s' forget it",
+			    template->name);
 	}
 }
 
@@ -564,7 +590,7 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 	if (whole) {
 		drop_lost_clones(&catalog, found);
 		drop_lost_layers(&catalog, found);
-		drop_lost_templates(&catalog);
+		report_lost_templates(&catalog);
 	}
 	error = catalog_save(&catalog);
 	catalog_close(&catalog);

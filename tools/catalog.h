@@ -46,6 +46,7 @@ struct clone {
 	u8 parent_uuid[LC_UUID_BYTES];	/* content of the layer below; zero: none */
 	enum store_kind kind;
 	char *store_path;		/* the device, /dev/VG/LV, or the file */
+	u64 directory;			/* clone_store_directory() of a file; 0: not known */
 	char *vg;			/* STORE_KIND_VG only, else NULL */
 	char *lv;
 	char *template_name;		/* as it was called; or NULL */

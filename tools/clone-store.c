@@ -104,10 +104,12 @@ static int make_file(const char *path, u64 bytes)
 	return error;
 }
 
-int clone_store_make(const struct clone *clone, u64 bytes)
+int clone_store_make(struct clone *clone, u64 bytes)
 {
+	clone->directory = 0;
 	switch (clone->kind) {
 	case STORE_KIND_DIR:
+		clone->directory = clone_store_directory(clone->store_path);
 		return make_file(clone->store_path, bytes);
 	case STORE_KIND_VG:
 		return lvm_create(clone->vg, clone->lv, bytes);

@@ -195,24 +195,31 @@ static bool surely_made_by_us(const struct clone *clone, int error)
 /* The store is removed only when it is this clone's, or when that is forced. */
 static int remove_store(const struct clone *clone, unsigned int flags)
 {
+	enum store_presence presence = clone_store_presence(clone);
 	struct store_file store;
 	int error;
 
-	if (clone->kind == STORE_KIND_VG)
-		lvm_activate(clone->vg, clone->lv);
-	if (!clone_store_exists(clone)) {
+	if (presence == STORE_GONE) {
 		report_warning(clone->name, "its store %s is gone already",
 			       clone->store_path);
 		return 0;
 	}
-	error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
-	store_close(&store);
+	if (presence == STORE_UNSEEN) {
+		error = clone_store_report_unseen(clone);
+	} else {
+		error = clone_store_up(clone);
+		if (!error)
+			error = clone_store_open(clone, clone->store_path, STORE_READ,
+						 &store);
+		if (!error)
+			store_close(&store);
+	}
 	if (error && !(flags & CLONE_REMOVE_FORCE)) {
 		report_hint("'lclone remove --force %s' removes the clone without looking at its store",
 			    clone->name);
 		return error;
 	}
-	if (error && !surely_made_by_us(clone, error)) {
+	if (presence == STORE_UNSEEN || (error && !surely_made_by_us(clone, error))) {
 		report_warning(clone->name, "%s is left as it is",
 			       clone->store_path);
 		return 0;
@@ -276,7 +283,8 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	struct clone *layer;
 	int error;
 
-	if (clone->adopted) {
+	/* Of one that was put back only what is left goes, seen or not. */
+	if (clone->adopted && !(clone->returned && flags & CLONE_REMOVE_FORCE)) {
 		report_error(clone->name, "it was adopted, and %s lacks what it has changed since",
 			     clone->adopted);
 		report_hint("'lclone adopt --undo %s' puts that back and removes the clone",

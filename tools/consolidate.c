@@ -316,12 +316,18 @@ static int give_tables(const struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
+/* One that cannot be seen stays, and its content where it is, until it can be. */
+static bool to_be_removed(const struct clone *layer)
+{
+	return layer->replaced && clone_store_presence(layer) != STORE_UNSEEN;
+}
+
 static struct clone *next_replaced(const struct catalog *catalog)
 {
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++)
-		if (catalog->layers[i].replaced)
+		if (to_be_removed(&catalog->layers[i]))
 			return &catalog->layers[i];
 	return NULL;
 }
@@ -344,15 +350,17 @@ static bool wiped(const struct clone *old)
 static int remove_replaced(struct catalog *catalog, struct clone *old)
 {
 	struct store_file store;
-	int error = clone_store_up(old);
+	int error = 0;
 
-	if (!error && clone_store_exists(old) && !wiped(old)) {
-		error = clone_store_open(old, old->store_path, STORE_READ, &store);
-		store_close(&store);
+	if (clone_store_presence(old) != STORE_GONE && !wiped(old)) {
+		error = clone_store_up(old);
+		if (!error) {
+			error = clone_store_open(old, old->store_path, STORE_READ,
+						 &store);
+			store_close(&store);
+		}
 		if (!error)
-			error = clone_store_detach(old);
-		if (!error)
-			error = clone_store_unmake(old);
+			error = clone_store_drop(old);
 	}
 	if (error)
 		return error;
@@ -368,7 +376,7 @@ static int settle(struct catalog *catalog, struct origins *origins,
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count && !error; i++)
-		if (catalog->layers[i].replaced)
+		if (to_be_removed(&catalog->layers[i]))
 			error = give_tables(catalog, origins, &catalog->layers[i],
 					    pause_ns);
 	while (!error && (old = next_replaced(catalog))) {

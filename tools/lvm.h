@@ -23,8 +23,11 @@ int lvm_extend(const char *vg, const char *lv, uint64_t bytes);
 /* Has the volume appear as lvm_path(). */
 int lvm_activate(const char *vg, const char *lv);
 
-/* Whether lvm2 knows the volume, active or not.  Reports nothing. */
-bool lvm_exists(const char *vg, const char *lv);
+/*
+ * Whether the volume group has the volume, active or not.  -ENODEV: lvm2 cannot tell, for
+ * it does not find the group.  Reports nothing.
+ */
+int lvm_look(const char *vg, const char *lv, bool *exists);
 
 /*
  * Whether the block device @path is a volume that has our tag; then @vg and @lv
