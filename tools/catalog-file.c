@@ -28,6 +28,7 @@
 #include <uuid/uuid.h>
 #include "catalog-internal.h"
 #include "dm-plain.h"
+#include "durable.h"
 #include "output.h"
 #include "signals.h"
 
@@ -352,19 +353,6 @@ static struct json_object *write_document(const struct catalog *catalog)
 	return document;
 }
 
-static int sync_directory(void)
-{
-	int fd = open(catalog_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 /* All of @text into a new file, durably. */
 static int write_file(const char *path, const char *text)
 {
@@ -400,7 +388,7 @@ int catalog_save(const struct catalog *catalog)
 	if (!error && rename(new, path))
 		error = -errno;
 	if (!error)
-		error = sync_directory();
+		error = sync_parent(path);
 	if (error) {
 		report_errno(path, error, "cannot be written");
 		unlink(new);
@@ -424,7 +412,9 @@ static int make_directory(void)
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(path, slash ? 0755 : 0700) && errno != EEXIST)
+		if (!mkdir(path, slash ? 0755 : 0700))
+			error = sync_parent(path);
+		else if (errno != EEXIST)
 			error = -errno;
 		if (slash)
 			*slash = '/';

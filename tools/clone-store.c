@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "clone-store.h"
+#include "durable.h"
 #include "loop.h"
 #include "lvm.h"
 #include "output.h"
@@ -84,6 +85,16 @@ static int fill_file(const char *path, int fd, u64 bytes)
 	return error;
 }
 
+/* That it is there, before anything names it; or not, before the catalog forgets it. */
+static int sync_name(const char *path)
+{
+	int error = sync_parent(path);
+
+	if (error)
+		report_errno(path, error, "its directory cannot be made durable");
+	return error;
+}
+
 static int make_file(const char *path, u64 bytes)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -99,6 +110,8 @@ static int make_file(const char *path, u64 bytes)
 	}
 	error = fill_file(path, fd, bytes);
 	close(fd);
+	if (!error)
+		error = sync_name(path);
 	if (error)
 		unlink(path);
 	return error;
@@ -136,7 +149,7 @@ int clone_store_unmake(const struct clone *clone)
 	switch (clone->kind) {
 	case STORE_KIND_DIR:
 		if (!unlink(clone->store_path))
-			return 0;
+			return sync_name(clone->store_path);
 		error = -errno;
 		report_errno(clone->store_path, error, "cannot be removed");
 		return error;
