@@ -277,6 +277,18 @@ static int remove_layer(struct catalog *catalog, struct clone *layer,
 	return error;
 }
 
+/* While its layers are there, which tell what is left over. */
+static void sweep(const struct catalog *catalog, const struct clone *clone)
+{
+	size_t i;
+
+	clone_child_sweep(catalog, clone);
+	consolidate_sweep(catalog, clone, clone->name);
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES))
+			consolidate_sweep(catalog, &catalog->layers[i], clone->name);
+}
+
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags)
 {
@@ -295,7 +307,7 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
 	if (!error) {
-		clone_child_sweep(catalog, clone);
+		sweep(catalog, clone);
 		error = remove_store(clone, flags);
 	}
 	while (!error && (layer = own_layer(catalog, clone)))

@@ -4,8 +4,8 @@
  *
  *  1. the new layer is written, durably, with the identity of the content of the
  *     newest; the catalog is not held meanwhile.  A signal has it taken away again;
- *     killed here, it is a file or volume that nothing names, which the next run
- *     takes away if the newest is still the same
+ *     killed here, it is a file or volume that nothing names, which
+ *     consolidate_sweep() takes away
  *  2. the catalog has the new one in the place of the newest, and those which
  *     nothing else needs as replaced
  *  3. each active clone above gets its new table
@@ -44,28 +44,6 @@ struct work {
 
 /* Step 1 --------------------------------------------------------------- */
 
-/* Of this name, but of a run that was cut short: nobody holds it. */
-static bool left_over(const struct catalog *catalog, const struct work *work,
-		      const struct clone *made)
-{
-	struct store_file store;
-	const char *why;
-	bool left;
-	int error;
-
-	if (clone_store_known(catalog, made->store_path) ||
-	    store_open(made->store_path, STORE_READ | STORE_EXCLUSIVE | STORE_QUIET,
-		       &store))
-		return false;
-	error = store_load_quietly(&store, &why);
-	left = error ? error == -EMEDIUMTYPE && clone_store_begun(made, &store) :
-	       store_super(&store)->state == LC_STORE_FROZEN &&
-	       !memcmp(store_super(&store)->content_uuid, work->plan.content_uuid,
-		       LC_UUID_BYTES);
-	store_close(&store);
-	return left;
-}
-
 /* A name that is free, made of those of the clone and of the newest layer. */
 static int choose_place(const struct catalog *catalog, struct work *work,
 			const struct clone *top, const struct lc_super *super)
@@ -92,11 +70,9 @@ static int choose_place(const struct catalog *catalog, struct work *work,
 		free(tag);
 		if (error || work->made.kind == STORE_KIND_DEVICE)
 			return error;
-		clone_store_up(&work->made);
-		if (clone_store_exists(&work->made) &&
-		    left_over(catalog, work, &work->made))
-			clone_child_unmake(&work->made);
-	} while (clone_store_exists(&work->made));
+		if (n == 1)
+			consolidate_sweep(catalog, &work->made, work->made.name);
+	} while (clone_store_presence(&work->made) == STORE_THERE);
 	return 0;
 }
 

@@ -120,3 +120,26 @@ bool lvm_is_ours(const char *path, char **vg, char **lv)
 	command_done(&result);
 	return ours;
 }
+
+size_t lvm_list(const char *vg, char ***volumes)
+{
+	const char *const command[] = {
+		"lvs", "--noheadings", "--options", "vg_name,lv_name,lv_tags", vg, NULL,
+	};
+	struct command_result result;
+	char *save = NULL, *line, *group, *volume;
+	size_t count = 0;
+
+	*volumes = NULL;
+	if (!command_run(command, 0, &result) && !result.status)
+		for (line = strtok_r(result.output, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save)) {
+			if (!parse_line(line, &group, &volume))
+				continue;
+			free(group);
+			*volumes = must_realloc(*volumes, (count + 1) * sizeof(**volumes));
+			(*volumes)[count++] = volume;
+		}
+	command_done(&result);
+	return count;
+}

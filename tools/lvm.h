@@ -8,6 +8,7 @@
 #define LCLONE_LVM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* "/dev/VG/LV"; to be freed. */
@@ -28,6 +29,9 @@ int lvm_activate(const char *vg, const char *lv);
  * it does not find the group.  Reports nothing.
  */
 int lvm_look(const char *vg, const char *lv, bool *exists);
+
+/* The volumes of @vg that have our tag; these and the list are to be freed.  Reports nothing. */
+size_t lvm_list(const char *vg, char ***volumes);
 
 /*
  * Whether the block device @path is a volume that has our tag; then @vg and @lv
