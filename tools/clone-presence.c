@@ -115,6 +115,56 @@ enum store_presence clone_store_presence(const struct clone *clone)
 	}
 }
 
+void clone_store_report_unmade(const char *path, int error)
+{
+	report_errno(path, error, "cannot be made");
+	if (error == -EEXIST)
+		report_hint("remove it, or have 'lclone scan %s' take it in", path);
+}
+
+static int check_new_file(const struct clone *clone)
+{
+	char *directory = directory_of(clone->store_path);
+	int error = 0;
+
+	if (!access(clone->store_path, F_OK))
+		error = -EEXIST;
+	else if (access(directory, W_OK | X_OK))
+		error = -errno;
+	if (error)
+		clone_store_report_unmade(clone->store_path, error);
+	free(directory);
+	return error;
+}
+
+static int check_new_volume(const struct clone *clone)
+{
+	bool exists;
+	int error = lvm_look(clone->vg, clone->lv, &exists);
+
+	if (error) {
+		report_error(clone->vg, "there is no such volume group");
+		report_hint("'vgs' shows those that there are");
+	} else if (exists) {
+		error = -EEXIST;
+		report_error(clone->store_path, "there is a volume of this name");
+		report_hint("choose another name, or remove that with 'lvremove'");
+	}
+	return error;
+}
+
+int clone_store_check_new(const struct clone *clone)
+{
+	switch (clone->kind) {
+	case STORE_KIND_DIR:
+		return check_new_file(clone);
+	case STORE_KIND_VG:
+		return check_new_volume(clone);
+	default:
+		return 0;
+	}
+}
+
 int clone_store_report_unseen(const struct clone *clone)
 {
 	report_error(clone->store_path, "cannot be seen, which does not mean that it is gone");

@@ -102,10 +102,7 @@ static int make_file(const char *path, u64 bytes)
 
 	if (fd < 0) {
 		error = -errno;
-		report_errno(path, error, "cannot be made");
-		if (error == -EEXIST)
-			report_hint("remove it, or have 'lclone scan %s' take it in",
-				    path);
+		clone_store_report_unmade(path, error);
 		return error;
 	}
 	error = fill_file(path, fd, bytes);
@@ -325,4 +322,22 @@ int clone_device_check(const struct catalog *catalog, const char *device)
 		return -EBUSY;
 	}
 	return 0;
+}
+
+int clone_device_check_empty(const struct catalog *catalog, const char *device, bool force,
+			     u64 *bytes)
+{
+	struct store_file store;
+	int error = clone_device_check(catalog, device);
+
+	if (!error)
+		error = probe_unused(device);
+	if (!error)
+		error = store_open(device, STORE_WRITE | STORE_EXCLUSIVE, &store);
+	if (error)
+		return error;
+	*bytes = store.bytes;
+	error = probe_empty(&store, force);
+	store_close(&store);
+	return error;
 }

@@ -45,8 +45,24 @@ int clone_store_up(const struct clone *clone);
  */
 int clone_device_check(const struct catalog *catalog, const char *device);
 
+/*
+ * The same, and that nobody uses it and that it holds nothing (or @force); tells its size
+ * in bytes.  Nothing is written.
+ */
+int clone_device_check_empty(const struct catalog *catalog, const char *device, bool force,
+			     u64 *bytes);
+
+/* Says why the file of a store cannot be made. */
+void clone_store_report_unmade(const char *path, int error);
+
 /* Whether what the catalog names is to be seen: no answer to whether it is gone. */
 bool clone_store_exists(const struct clone *clone);
+
+/*
+ * Whether clone_store_make() could make it: nothing has its name, and what it is to lie in
+ * is there.  For a device of the user's there is clone_device_check_empty().
+ */
+int clone_store_check_new(const struct clone *clone);
 
 enum store_presence {
 	STORE_THERE,			/* a volume perhaps not active */

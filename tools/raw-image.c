@@ -194,21 +194,28 @@ static int open_file(struct writer *writer, struct part_file *file)
 	return 0;
 }
 
+int raw_image_check_size(const char *device, u64 device_bytes, u64 clone_bytes)
+{
+	if (device_bytes >= clone_bytes)
+		return 0;
+	report_error(device, "is smaller than the clone");
+	report_hint("take a device of %llu bytes or more", (unsigned long long)clone_bytes);
+	return -ENOSPC;
+}
+
 static int open_device(struct writer *writer)
 {
 	u64 bytes;
+	int error;
 
 	writer->fd = open(writer->image->path, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (writer->fd < 0 || ioctl(writer->fd, BLKGETSIZE64, &bytes)) {
 		report_errno(writer->image->path, errno, "cannot be opened");
 		return -errno;
 	}
-	if (bytes < writer->bytes) {
-		report_error(writer->image->path, "is smaller than the clone");
-		report_hint("take a device of %llu bytes or more",
-			    (unsigned long long)writer->bytes);
-		return -ENOSPC;
-	}
+	error = raw_image_check_size(writer->image->path, bytes, writer->bytes);
+	if (error)
+		return error;
 	return writer->image->in_place ? 0 :
 	       put_zeros(writer, writer->bytes, bytes - writer->bytes);
 }

@@ -161,6 +161,24 @@ test_count() {
 	expect 2 lclone create c --count 2 --template gold --store /dev/null
 }
 
+# What is in the way of a clone of a clone is found before that one is frozen, or even looked at whether it can be.
+test_from_is_checked_first() {
+	catalog
+	create vm
+	create other
+	touch z2.lclone
+	stopped() { expect 1 lclone "${@:2}"; says "^lclone: .*$1"; }
+	stopped 'there is a clone of this name' create other --from vm
+	stopped 'z2.lclone: cannot be made: File exists' create z --count 2 --from vm
+	stopped 'nowhere: no directory to put a store in' create z --from vm --dir nowhere
+	stopped 'there is no such volume group' create z --from vm --vg nowhere --store-size 16M
+	stopped 'is too small for a store' create z --from vm --store-size 1M
+	stopped 'a clone of .* is too large' create z --from vm --size 1000000T
+	stopped 'is not a block device' create z --from vm --store gold.img
+	expect 0 lclone list --json
+	json '.clones | map(.layers) == [[], []]'
+}
+
 test_names() {
 	catalog
 	create a.b_c+d-9
