@@ -445,11 +445,28 @@ static bool still_there(const struct clone *clone)
 	}
 }
 
-/* What it was adopted from is in no store. */
-static bool kept(const struct clone *clone)
+static bool has_layers(const struct catalog *catalog, const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+/* What it was adopted from is in no store; and its layers go by its name only. */
+static bool kept(const struct catalog *catalog, const struct clone *clone)
 {
 	if (still_there(clone))
 		return true;
+	if (has_layers(catalog, clone)) {
+		report_warning(clone->name, "its store %s was not found; the catalog keeps it while there are layers of it",
+			       clone->store_path);
+		report_hint("'lclone remove %s' removes them, if nothing else stands on them",
+			    clone->name);
+		return true;
+	}
 	if (!clone->adopted)
 		return false;
 	report_warning(clone->name, "its store %s was not found; the catalog keeps it, for no scan finds again that it was adopted",
@@ -465,7 +482,7 @@ static void drop_lost_clones(struct catalog *catalog,
 	while (i < catalog->clone_count) {
 		struct clone *clone = &catalog->clones[i];
 
-		if (was_found(found, clone) || kept(clone)) {
+		if (was_found(found, clone) || kept(catalog, clone)) {
 			i++;
 			continue;
 		}
@@ -588,8 +605,8 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 		take_template(&catalog, &found->store[i]);
 	}
 	if (whole) {
-		drop_lost_clones(&catalog, found);
 		drop_lost_layers(&catalog, found);
+		drop_lost_clones(&catalog, found);
 		report_lost_templates(&catalog);
 	}
 	error = catalog_save(&catalog);

@@ -224,3 +224,46 @@ test_what_is_not_left_by_a_consolidation_stays() {
 		fail "something else is there"
 	exec 9>&-
 }
+
+# Cut short at any step, and with the catalog lost: what is left is found as the clone, and goes with it.
+test_tool_killed_in_a_removal() {
+	local n steps=0
+	files
+	mkdir keep
+	cp --sparse=always d/* keep
+	for ((n = 1; ; n++)); do
+		killed_at $n remove vm || break
+		steps=$n
+		rm state/catalog.json
+		expect 0 lclone scan d
+		if [ -n "$(ls d)" ]; then
+			expect 0 lclone remove vm
+			[ -z "$(ls d)" ] || fail "killed at $n, $(ls d) stays"
+		fi
+		cp --sparse=always keep/* d
+		expect 0 lclone scan d
+	done
+	[ "$steps" -gt 4 ] || fail "it has no more than $steps steps"
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
+
+# Its store is gone, and a scan of the host does not take away the name by which the layers can go.
+test_layers_of_a_lost_clone_can_be_removed() {
+	files
+	rm d/vm.lclone
+	expect 0 lclone scan
+	says "vm: warning: its store .* was not found; the catalog keeps it while there are layers of it"
+	expect 0 lclone remove vm
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+	jq -e '.clones == [] and .layers == []' state/catalog.json >/dev/null || fail "the catalog has something"
+}
+
+# What cannot go is found before anything is gone.
+test_removal_is_checked_first() {
+	files
+	zero d/s1.lclone 0
+	refused 's1.lclone: is not an lclone store' lclone remove vm
+	[ "$(ls d)" = "$(<files)" ] || fail "there is only $(ls d)"
+	expect 0 lclone remove --force vm
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
