@@ -254,7 +254,7 @@ static bool stands_on(const struct catalog *catalog, const struct clone *clone,
 static int give_table(const struct catalog *catalog, struct origins *origins,
 		      const struct clone *clone, u64 *pause_ns)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	enum handover_left left;
 	u64 held_ns = 0;
 	int error = handover_left(clone, &left);
@@ -266,9 +266,7 @@ static int give_table(const struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = handover_load(catalog, origins, clone, false, &handover);
 	if (!error)
-		error = handover_run(&one, 1, &held_ns);
-	if (error)
-		handover_undo(&handover);
+		error = handover_run_one(&handover, &held_ns);
 	handover_done(&handover);
 	*pause_ns = max(*pause_ns, held_ns);
 	return error;

@@ -91,15 +91,13 @@ static int read_super(const struct clone *clone, struct lc_super *super)
 static int change_over(struct catalog *catalog, struct origins *origins,
 		       struct clone *clone, bool active, u64 *pause_ns)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	int error = catalog_save(catalog);
 
 	if (!error && active) {
 		error = handover_load(catalog, origins, clone, false, &handover);
 		if (!error)
-			error = handover_run(&one, 1, pause_ns);
-		if (error)
-			handover_undo(&handover);
+			error = handover_run_one(&handover, pause_ns);
 		handover_done(&handover);
 	}
 	return error;

@@ -230,7 +230,7 @@ static void report_finished(const struct catalog *catalog, const struct clone *c
 static int finish(struct catalog *catalog, struct origins *origins,
 		  struct clone *clone, const struct lc_super *below)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	struct clone child;
 	char *name = must_strdup(catalog_parent(catalog, clone)->name);
 	struct member member = { .clone = clone, .super = *below };
@@ -245,10 +245,8 @@ static int finish(struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = handover_load(catalog, origins, clone, true, &handover);
 	if (!error)
-		error = handover_run(&one, 1, &pause_ns);
-	if (error)
-		handover_undo(&handover);
-	else
+		error = handover_run_one(&handover, &pause_ns);
+	if (!error)
 		report_finished(catalog, clone);
 	handover_done(&handover);
 	clone_release(&child);
