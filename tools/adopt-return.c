@@ -80,7 +80,7 @@ static int check_layers(const struct work *work)
 			free(names);
 			return -EBUSY;
 		}
-		if (*layer->name && !work->request->drop_snapshots) {
+		if (*layer->name && !layer->replaced && !work->request->drop_snapshots) {
 			report_error(work->clone->name, "its snapshot %s would be lost",
 				     layer->name);
 			report_hint("give --drop-snapshots if that is meant");

@@ -102,6 +102,10 @@ unsigned int catalog_depth(const struct catalog *catalog, const u8 *content_uuid
 struct clone *catalog_snapshot(const struct catalog *catalog,
 			       const struct clone *clone, const char *name);
 
+/* A snapshot that was removed, but for its store. */
+struct clone *catalog_snapshot_going(const struct catalog *catalog,
+				     const struct clone *clone, const char *name);
+
 /*
  * What stands on @layer, as "vm1, vm2@monday"; to be freed.  NULL: nothing.
  * Clone @but and its layers are not counted.

@@ -181,12 +181,6 @@ static int copy(struct work *work)
 
 /* Step 2 --------------------------------------------------------------- */
 
-static void mark_replaced(struct clone *layer)
-{
-	*layer->name = '\0';
-	layer->replaced = true;
-}
-
 /* Those below the newest that nothing needs any more, from the top down. */
 static void drop_needless(struct catalog *catalog, const struct consolidate_plan *plan)
 {
@@ -197,7 +191,7 @@ static void drop_needless(struct catalog *catalog, const struct consolidate_plan
 		char *names = catalog_dependents(catalog, layer, NULL);
 
 		if (!names && consolidate_drops(plan, layer))
-			mark_replaced(layer);
+			layer->replaced = true;
 		free(names);
 	}
 }
@@ -212,7 +206,8 @@ static int enter(struct catalog *catalog, struct work *work)
 	memcpy(work->made.content_uuid, top->content_uuid, LC_UUID_BYTES);
 	*top = work->made;
 	memset(&work->made, 0, sizeof(work->made));
-	mark_replaced(&old);
+	*old.name = '\0';
+	old.replaced = true;
 	catalog_add_layer(catalog, &old);
 	drop_needless(catalog, &work->plan);
 	return catalog_save(catalog);

@@ -309,14 +309,13 @@ static int remove_store(struct catalog *catalog, struct clone *layer)
 {
 	int error;
 
-	*layer->name = '\0';
 	layer->replaced = true;
 	error = catalog_save(catalog);
 	if (error)
 		return error;
 	error = clone_store_drop(layer);
 	if (error) {
-		report_hint("nothing needs it any more: the next 'lclone activate' or 'lclone consolidate' of a clone removes it");
+		report_hint("nothing needs it any more: the same command goes on with it, as does the next 'lclone activate' or 'lclone consolidate' of a clone");
 		return error;
 	}
 	catalog_drop_layer(catalog, layer);

@@ -267,3 +267,21 @@ test_removal_is_checked_first() {
 	expect 0 lclone remove --force vm
 	[ -z "$(ls d)" ] || fail "there is $(ls d)"
 }
+
+# What could not be removed is removed by the same command, when it can be.
+test_removal_of_a_snapshot_is_taken_up_again() {
+	files
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	expect 0 lclone reset vm
+	mount --bind d d && mount -o remount,ro,bind d || skip "cannot mount"
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
+	expect 0 lclone tree
+	! grep -q s2 out || fail "it is a snapshot still"
+	umount d
+	expect 0 lclone remove vm@s2
+	[ ! -e d/s2.lclone ] || fail "its store stays"
+	refused 'it has no snapshot s2' lclone remove vm@s2
+	expect 0 lclone list --json
+	json '.clones | map(.name) == ["vm"]'
+}
