@@ -178,6 +178,20 @@ int clone_store_report_unseen(const struct clone *clone)
 	return -ENODEV;
 }
 
+bool clone_store_wiped(const struct clone *clone)
+{
+	struct store_file store;
+	const char *why;
+	bool wiped;
+
+	if (clone->kind != STORE_KIND_DEVICE ||
+	    store_open(clone->store_path, STORE_READ | STORE_QUIET, &store))
+		return false;
+	wiped = store_load_quietly(&store, &why) == -EMEDIUMTYPE;
+	store_close(&store);
+	return wiped;
+}
+
 int clone_store_drop(const struct clone *clone)
 {
 	enum store_presence presence = clone_store_presence(clone);
@@ -185,7 +199,7 @@ int clone_store_drop(const struct clone *clone)
 
 	if (presence == STORE_UNSEEN)
 		return clone_store_report_unseen(clone);
-	if (presence == STORE_GONE)
+	if (presence == STORE_GONE || clone_store_wiped(clone))
 		return 0;
 	error = clone_store_up(clone);
 	if (!error)

@@ -77,6 +77,9 @@ enum store_presence {
  */
 enum store_presence clone_store_presence(const struct clone *clone);
 
+/* Whether a device of the user's is there, and holds no store any more. */
+bool clone_store_wiped(const struct clone *clone);
+
 /* Says that a store cannot be seen, and what to do.  Returns -ENODEV. */
 int clone_store_report_unseen(const struct clone *clone);
 

@@ -301,27 +301,12 @@ static struct clone *next_replaced(const struct catalog *catalog)
 	return NULL;
 }
 
-/* A device of the user's from which it was wiped already. */
-static bool wiped(const struct clone *old)
-{
-	struct store_file store;
-	const char *why;
-	bool is;
-
-	if (old->kind != STORE_KIND_DEVICE ||
-	    store_open(old->store_path, STORE_READ | STORE_QUIET, &store))
-		return false;
-	is = store_load_quietly(&store, &why) == -EMEDIUMTYPE;
-	store_close(&store);
-	return is;
-}
-
 static int remove_replaced(struct catalog *catalog, struct clone *old)
 {
 	struct store_file store;
 	int error = 0;
 
-	if (clone_store_presence(old) != STORE_GONE && !wiped(old)) {
+	if (clone_store_presence(old) != STORE_GONE && !clone_store_wiped(old)) {
 		error = clone_store_up(old);
 		if (!error) {
 			error = clone_store_open(old, old->store_path, STORE_READ,

@@ -195,6 +195,8 @@ static struct clone *find_replaced(const struct catalog *catalog,
 		if (!is_of(layer, clone) || !is_unused(catalog, layer))
 			continue;
 		*presence = clone_store_presence(layer);
+		if (*presence == STORE_THERE && clone_store_wiped(layer))
+			*presence = STORE_GONE;
 		if (*presence == STORE_THERE && read_super(layer, &super))
 			*presence = STORE_UNSEEN;
 		if (*presence == STORE_UNSEEN)
@@ -228,12 +230,15 @@ static int report_both_used(const struct clone *clone, const struct clone *old)
 	return -EUCLEAN;
 }
 
-/* Which of them is the clone's: the one that cannot be seen may hold all it is. */
+/* Which of them is the clone's?  The one that cannot be read may hold all it is. */
 static int report_undecided(const struct clone *clone, const struct clone *old)
 {
-	report_error(clone->name, "nothing was written to its store %s yet, and another one of it cannot be seen",
-		     clone->store_path);
-	return clone_store_report_unseen(old);
+	report_error(clone->name, "nothing was written to its store %s yet, and another one of it, %s, cannot be read",
+		     clone->store_path, old->store_path);
+	if (clone_store_presence(old) == STORE_UNSEEN)
+		return clone_store_report_unseen(old);
+	report_hint("'lclone check' and 'lclone repair' look after that one; if it is gone for good, remove it");
+	return -EUCLEAN;
 }
 
 /*

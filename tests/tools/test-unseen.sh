@@ -141,7 +141,7 @@ replaced() {
 test_store_to_be_replaced() {
 	replaced
 	refused 'd/vm.lclone: cannot be seen' lclone consolidate vm
-	says 'nothing was written to its store .*here/vm.lclone yet'
+	says 'nothing was written to its store .*here/vm.lclone yet, and another one .* cannot be read'
 	catalog '.layers | map(.name) == ["one", ""]'
 	mounted
 	expect 0 lclone consolidate vm
@@ -175,4 +175,17 @@ test_layer_that_was_merged() {
 	says '1 that a command which was cut short has left'
 	catalog '.layers | length == 1'
 	[ ! -e d/vm.lclone ] || fail "the old store stayed"
+}
+
+# A device of the user's that was given back holds no store: what was cut short behind that is finished.
+test_device_that_was_given_back() {
+	replaced
+	file old.img 64M
+	loop old.img
+	printf signature | dd of="$dev" conv=notrunc status=none
+	edit ".layers[1] |= (.store_kind = \"device\" | .store_path = \"$dev\")"
+	expect 0 lclone consolidate vm
+	says 'has been finished'
+	catalog '.layers | map(.name) == ["one"]'
+	[ "$(head -c 9 old.img)" = signature ] || fail "what the device holds now was wiped"
 }
