@@ -48,6 +48,12 @@ static char *free_name(const struct catalog *catalog, const char *name,
 	return other;
 }
 
+static void note_directory(struct clone *clone)
+{
+	clone->directory = clone->kind == STORE_KIND_DIR ?
+			   clone_store_directory(clone->store_path) : 0;
+}
+
 /* Where a store was found: as a file, as a volume of ours, or as a device. */
 static void note_place(const struct found_store *found, struct clone *clone)
 {
@@ -56,12 +62,10 @@ static void note_place(const struct found_store *found, struct clone *clone)
 	free(clone->lv);
 	clone->vg = NULL;
 	clone->lv = NULL;
-	clone->directory = 0;
 	/* A loop device that somebody made is theirs, and so is its file. */
 	if (found->file && (!found->device || loop_is_ours(found->device))) {
 		clone->kind = STORE_KIND_DIR;
 		clone->store_path = origin_stable_path(found->file);
-		clone->directory = clone_store_directory(clone->store_path);
 	} else if (lvm_is_ours(found->device, &clone->vg, &clone->lv)) {
 		clone->kind = STORE_KIND_VG;
 		clone->store_path = lvm_path(clone->vg, clone->lv);
@@ -69,6 +73,7 @@ static void note_place(const struct found_store *found, struct clone *clone)
 		clone->kind = STORE_KIND_DEVICE;
 		clone->store_path = origin_stable_path(found->device);
 	}
+	note_directory(clone);
 }
 
 static const char *place_of(const struct found_store *found)
@@ -315,6 +320,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 		memcpy(known->template_uuid, super->origin_uuid, LC_UUID_BYTES);
 	}
 	if (is_known(super, known) && same_place(store, known)) {
+		note_directory(known);
 		forget_layers(catalog, super->store_uuid);
 		return;
 	}
@@ -396,9 +402,12 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 			       place_of(better));
 		return;
 	}
-	if ((super->state != LC_STORE_FROZEN && !next) ||
-	    is_replaced(catalog, super) || (known && same_place(store, known)))
+	if ((super->state != LC_STORE_FROZEN && !next) || is_replaced(catalog, super))
 		return;
+	if (known && same_place(store, known)) {
+		note_directory(known);
+		return;
+	}
 	if (!known) {
 		layer.name = must_strdup(name_valid(name) ? name : "");
 		if (name_valid(super->origin_name))

@@ -282,6 +282,21 @@ test_removal_of_a_snapshot_is_taken_up_again() {
 	expect 0 lclone remove vm@s2
 	[ ! -e d/s2.lclone ] || fail "its store stays"
 	refused 'it has no snapshot s2' lclone remove vm@s2
+}
+
+# The same when it has been merged into what stands on it.
+test_merging_of_a_snapshot_is_taken_up_again() {
+	files
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	mkdir e
+	mount --bind d d && mount -o remount,ro,bind d || skip "cannot mount"
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s1 --dir e
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s1
 	expect 0 lclone list --json
-	json '.clones | map(.name) == ["vm"]'
+	json '.clones | map(.layers | map(.snapshot)) == [["s2"]]'
+	umount d
+	expect 0 lclone remove vm@s1
+	[ "$(ls d)" = vm.lclone ] || fail "there is $(ls d)"
+	expect 0 lclone check d/vm.lclone
+	refused 'it has no snapshot s1' lclone remove vm@s1
 }

@@ -50,7 +50,7 @@ test_filesystem_given_up() {
 	[ -e real/vm.lclone ] || fail "the store is gone"
 }
 
-# What a catalog of before does not say of the directory, another store of the clone does.
+# What a catalog of before does not say of the directory, another store of the clone does, or a scan.
 test_directory_not_known() {
 	up
 	expect 0 lclone create vm --template gold --dir d --no-activate
@@ -62,6 +62,13 @@ test_directory_not_known() {
 	edit 'del(.clones[].directory)'
 	rm d/other.lclone
 	refused 'cannot be seen' lclone remove vm
+	expect 0 lclone remove --force vm
+	expect 0 lclone create vm --template gold --dir d --no-activate
+	edit 'del(.clones[].directory)'
+	expect 0 lclone scan d
+	rm d/vm.lclone
+	expect 0 lclone remove vm
+	says 'is gone already'
 }
 
 # lvm LVS_STATUS VOLUME...: lvm2's commands, as for a group that has these.
