@@ -101,7 +101,7 @@ traced() {
 in_order() {
 	local at=0 pattern found
 	for pattern; do
-		found=$(tail -n "+$((at + 1))" trace | grep -nm1 -E -- "$pattern") ||
+		found=$(grep -nm1 -E -- "$pattern" <(tail -n "+$((at + 1))" trace)) ||
 			fail "after line $at there is no $pattern in: $(grep -v '^openat.*O_RDONLY' trace)"
 		at=$((at + ${found%%:*}))
 	done
