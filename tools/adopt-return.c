@@ -80,7 +80,7 @@ static int check_layers(const struct work *work)
 			free(names);
 			return -EBUSY;
 		}
-		if (*layer->name && !work->request->drop_snapshots) {
+		if (*layer->name && !layer->replaced && !work->request->drop_snapshots) {
 			report_error(work->clone->name, "its snapshot %s would be lost",
 				     layer->name);
 			report_hint("give --drop-snapshots if that is meant");
@@ -339,15 +339,13 @@ static struct clone *own_layer(const struct work *work)
 	return NULL;
 }
 
-static int remove_store(const struct clone *store)
+static int drop_store(const struct work *work, const struct clone *store)
 {
-	int error = clone_store_up(store);
+	int error = clone_store_drop(store);
 
-	if (!error && clone_store_exists(store)) {
-		error = clone_store_detach(store);
-		if (!error)
-			error = clone_store_unmake(store);
-	}
+	if (error)
+		report_hint("%s has all of it again: if the store is gone for good, 'lclone remove --force %s' removes the clone",
+			    work->clone->adopted, work->clone->name);
 	return error;
 }
 
@@ -364,14 +362,14 @@ static int clean_up(struct work *work)
 	if (!error)
 		error = catalog_save(work->catalog);
 	while (!error && (layer = own_layer(work))) {
-		error = remove_store(layer);
+		error = drop_store(work, layer);
 		if (!error)
 			catalog_drop_layer(work->catalog, layer);
 	}
 	if (!error)
 		error = adopt_lvm_skip(path, false);
 	if (!error)
-		error = remove_store(work->clone);
+		error = drop_store(work, work->clone);
 	if (!error) {
 		catalog_drop_clone(work->catalog, work->clone);
 		error = catalog_save(work->catalog);

@@ -11,8 +11,8 @@
  *			"vg"|null, "lv"|null, "template"|null,
  *			"template_uuid"|null, "error_if_no_space",
  *			"content_uuid"|null, "parent_uuid"|null,
- *			and perhaps "changing": true, "adopted", "returning": true,
- *			"returned": true } ],
+ *			and perhaps "directory", "changing": true, "adopted",
+ *			"returning": true, "returned": true } ],
  *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
  *		      the snapshot, or "" ] }
  */
@@ -28,6 +28,7 @@
 #include <uuid/uuid.h>
 #include "catalog-internal.h"
 #include "dm-plain.h"
+#include "durable.h"
 #include "output.h"
 #include "signals.h"
 
@@ -127,6 +128,21 @@ static bool get_bool(struct parser *parser, struct json_object *object,
 					      json_type_boolean));
 }
 
+/* 16 digits, or 0. */
+static u64 get_hex(struct parser *parser, struct json_object *object, const char *key)
+{
+	char *text = get_optional(parser, object, key);
+	u64 number = 0;
+	char *end;
+
+	if (text) {
+		number = strtoull(text, &end, 16);
+		parser->bad |= *end;
+	}
+	free(text);
+	return number;
+}
+
 static void read_template(struct parser *parser, struct json_object *object,
 			  struct catalog *catalog)
 {
@@ -164,6 +180,7 @@ static void get_clone(struct parser *parser, struct json_object *object,
 	get_uuid(parser, object, "content_uuid", c->content_uuid);
 	get_uuid(parser, object, "parent_uuid", c->parent_uuid);
 	c->store_path = get_text(parser, object, "store_path");
+	c->directory = get_hex(parser, object, "directory");
 	c->vg = get_optional(parser, object, "vg");
 	c->lv = get_optional(parser, object, "lv");
 	c->template_name = get_optional(parser, object, "template");
@@ -275,6 +292,14 @@ static struct json_object *write_template(const struct template *t)
 	return object;
 }
 
+static void add_hex(struct json_object *object, const char *key, u64 number)
+{
+	char *text = print_string("%016llx", (unsigned long long)number);
+
+	json_add_string(object, key, text);
+	free(text);
+}
+
 static struct json_object *write_clone(const struct clone *c)
 {
 	struct json_object *object = json_object_new_object();
@@ -284,6 +309,8 @@ static struct json_object *write_clone(const struct clone *c)
 	json_add_uuid(object, "store_uuid", c->store_uuid);
 	json_add_string(object, "store_kind", store_kind_name(c->kind));
 	json_add_string(object, "store_path", c->store_path);
+	if (c->directory)
+		add_hex(object, "directory", c->directory);
 	json_add_string(object, "vg", c->vg);
 	json_add_string(object, "lv", c->lv);
 	json_add_string(object, "template", c->template_name);
@@ -326,19 +353,6 @@ static struct json_object *write_document(const struct catalog *catalog)
 	return document;
 }
 
-static int sync_directory(void)
-{
-	int fd = open(catalog_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 /* All of @text into a new file, durably. */
 static int write_file(const char *path, const char *text)
 {
@@ -374,7 +388,7 @@ int catalog_save(const struct catalog *catalog)
 	if (!error && rename(new, path))
 		error = -errno;
 	if (!error)
-		error = sync_directory();
+		error = sync_parent(path);
 	if (error) {
 		report_errno(path, error, "cannot be written");
 		unlink(new);
@@ -398,7 +412,9 @@ static int make_directory(void)
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(path, slash ? 0755 : 0700) && errno != EEXIST)
+		if (!mkdir(path, slash ? 0755 : 0700))
+			error = sync_parent(path);
+		else if (errno != EEXIST)
 			error = -errno;
 		if (slash)
 			*slash = '/';

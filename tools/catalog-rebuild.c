@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "catalog.h"
+#include "clone-store.h"
 #include "loop.h"
 #include "lvm.h"
 #include "origin.h"
@@ -47,6 +48,12 @@ static char *free_name(const struct catalog *catalog, const char *name,
 	return other;
 }
 
+static void note_directory(struct clone *clone)
+{
+	clone->directory = clone->kind == STORE_KIND_DIR ?
+			   clone_store_directory(clone->store_path) : 0;
+}
+
 /* Where a store was found: as a file, as a volume of ours, or as a device. */
 static void note_place(const struct found_store *found, struct clone *clone)
 {
@@ -66,6 +73,7 @@ static void note_place(const struct found_store *found, struct clone *clone)
 		clone->kind = STORE_KIND_DEVICE;
 		clone->store_path = origin_stable_path(found->device);
 	}
+	note_directory(clone);
 }
 
 static const char *place_of(const struct found_store *found)
@@ -312,6 +320,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 		memcpy(known->template_uuid, super->origin_uuid, LC_UUID_BYTES);
 	}
 	if (is_known(super, known) && same_place(store, known)) {
+		note_directory(known);
 		forget_layers(catalog, super->store_uuid);
 		return;
 	}
@@ -393,9 +402,12 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 			       place_of(better));
 		return;
 	}
-	if ((super->state != LC_STORE_FROZEN && !next) ||
-	    is_replaced(catalog, super) || (known && same_place(store, known)))
+	if ((super->state != LC_STORE_FROZEN && !next) || is_replaced(catalog, super))
 		return;
+	if (known && same_place(store, known)) {
+		note_directory(known);
+		return;
+	}
 	if (!known) {
 		layer.name = must_strdup(name_valid(name) ? name : "");
 		if (name_valid(super->origin_name))
@@ -423,12 +435,52 @@ static bool was_found(const struct found_stores *found, const struct clone *clon
 	return false;
 }
 
-/* A file that no loop device shows, or a volume that is not active, is no loss. */
+/*
+ * A file that no loop device shows, or a volume that is not active, is no loss, and what
+ * cannot be seen may come back.  Of a device there is nothing but what a scan finds again.
+ */
 static bool still_there(const struct clone *clone)
 {
-	if (clone->kind == STORE_KIND_DIR)
-		return !access(clone->store_path, F_OK);
-	return clone->kind == STORE_KIND_VG && lvm_exists(clone->vg, clone->lv);
+	switch (clone->kind == STORE_KIND_DEVICE ? STORE_GONE :
+						   clone_store_presence(clone)) {
+	case STORE_GONE:
+		return false;
+	case STORE_UNSEEN:
+		report_warning(clone->store_path, "cannot be seen; the catalog keeps it");
+		report_hint("bring up what it is on; if that is gone for good, 'lclone remove --force' removes the clone");
+		return true;
+	default:
+		return true;
+	}
+}
+
+static bool has_layers(const struct catalog *catalog, const struct clone *clone)
+{
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count; i++)
+		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES))
+			return true;
+	return false;
+}
+
+/* What it was adopted from is in no store; and its layers go by its name only. */
+static bool kept(const struct catalog *catalog, const struct clone *clone)
+{
+	if (still_there(clone))
+		return true;
+	if (has_layers(catalog, clone)) {
+		report_warning(clone->name, "its store %s was not found; the catalog keeps it while there are layers of it",
+			       clone->store_path);
+		report_hint("'lclone remove %s' removes them, if nothing else stands on them",
+			    clone->name);
+		return true;
+	}
+	if (!clone->adopted)
+		return false;
+	report_warning(clone->name, "its store %s was not found; the catalog keeps it, for no scan finds again that it was adopted",
+		       clone->store_path);
+	return true;
 }
 
 static void drop_lost_clones(struct catalog *catalog,
@@ -439,7 +491,7 @@ static void drop_lost_clones(struct catalog *catalog,
 	while (i < catalog->clone_count) {
 		struct clone *clone = &catalog->clones[i];
 
-		if (was_found(found, clone) || still_there(clone)) {
+		if (was_found(found, clone) || kept(catalog, clone)) {
 			i++;
 			continue;
 		}
@@ -530,21 +582,21 @@ static bool template_used(const struct catalog *catalog,
 	return false;
 }
 
-static void drop_lost_templates(struct catalog *catalog)
+/* No store tells of one without clones, so it is not for a scan to forget. */
+static void report_lost_templates(const struct catalog *catalog)
 {
-	size_t i = 0;
+	size_t i;
 
-	while (i < catalog->template_count) {
-		struct template *template = &catalog->templates[i];
+	for (i = 0; i < catalog->template_count; i++) {
+		const struct template *template = &catalog->templates[i];
 
 		if (!access(template->path, F_OK) ||
-		    template_used(catalog, template)) {
-			i++;
+		    template_used(catalog, template))
 			continue;
-		}
-		report_warning(template->name, "its origin %s is gone and no clone needs it; the catalog forgets it",
+		report_warning(template->name, "its origin %s cannot be seen, and no clone needs it; the catalog keeps it",
 			       template->path);
-		catalog_drop_template(catalog, template);
+		report_hint("bring it up, or have 'lclone template remove %s' forget it",
+			    template->name);
 	}
 }
 
@@ -562,9 +614,9 @@ int catalog_rebuild(const struct found_stores *found, bool whole)
 		take_template(&catalog, &found->store[i]);
 	}
 	if (whole) {
-		drop_lost_clones(&catalog, found);
 		drop_lost_layers(&catalog, found);
-		drop_lost_templates(&catalog);
+		drop_lost_clones(&catalog, found);
+		report_lost_templates(&catalog);
 	}
 	error = catalog_save(&catalog);
 	catalog_close(&catalog);

@@ -115,16 +115,29 @@ unsigned int catalog_depth(const struct catalog *catalog, const u8 *content_uuid
 	return depth;
 }
 
-struct clone *catalog_snapshot(const struct catalog *catalog,
-			       const struct clone *clone, const char *name)
+static struct clone *find_snapshot(const struct catalog *catalog, const struct clone *clone,
+				   const char *name, bool replaced)
 {
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++)
-		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES) &&
+		if (catalog->layers[i].replaced == replaced &&
+		    !memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES) &&
 		    !strcmp(catalog->layers[i].name, name))
 			return &catalog->layers[i];
 	return NULL;
+}
+
+struct clone *catalog_snapshot(const struct catalog *catalog,
+			       const struct clone *clone, const char *name)
+{
+	return find_snapshot(catalog, clone, name, false);
+}
+
+struct clone *catalog_snapshot_going(const struct catalog *catalog,
+				     const struct clone *clone, const char *name)
+{
+	return find_snapshot(catalog, clone, name, true);
 }
 
 static char *append_name(char *names, const char *clone, const char *snapshot)

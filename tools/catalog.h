@@ -46,6 +46,7 @@ struct clone {
 	u8 parent_uuid[LC_UUID_BYTES];	/* content of the layer below; zero: none */
 	enum store_kind kind;
 	char *store_path;		/* the device, /dev/VG/LV, or the file */
+	u64 directory;			/* clone_store_directory() of a file; 0: not known */
 	char *vg;			/* STORE_KIND_VG only, else NULL */
 	char *lv;
 	char *template_name;		/* as it was called; or NULL */
@@ -100,6 +101,10 @@ unsigned int catalog_depth(const struct catalog *catalog, const u8 *content_uuid
 /* The snapshot @name of @clone. */
 struct clone *catalog_snapshot(const struct catalog *catalog,
 			       const struct clone *clone, const char *name);
+
+/* A snapshot that was removed, but for its store. */
+struct clone *catalog_snapshot_going(const struct catalog *catalog,
+				     const struct clone *clone, const char *name);
 
 /*
  * What stands on @layer, as "vm1, vm2@monday"; to be freed.  NULL: nothing.

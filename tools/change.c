@@ -21,6 +21,7 @@
 #include "dm.h"
 #include "handover.h"
 #include "output.h"
+#include "signals.h"
 
 int change_super(const struct clone *clone, struct lc_super *super)
 {
@@ -200,14 +201,18 @@ static int run(const struct catalog *catalog, struct origins *origins,
 {
 	struct handover handover = { 0 }, *one = &handover;
 	struct clone as = clone_as(clone, next);
+	sigset_t signals;
 	int error = handover_load_as(catalog, origins, &as, next, &handover);
 
+	/* When it cannot be resumed it is held until it has the table of before. */
+	signals_hold(&signals);
 	if (!error)
 		error = handover_run(&one, 1, pause_ns);
 	if (error == -EUCLEAN)
 		go_back(catalog, origins, clone);
 	else if (error)
 		handover_undo(&handover);
+	signals_release(&signals);
 	handover_done(&handover);
 	return error;
 }

@@ -193,6 +193,35 @@ static int look_at_template(const struct template *template,
 	return error ? error : origin_guard(template->path);
 }
 
+int clone_create_check(const struct catalog *catalog, const struct clone_request *request)
+{
+	struct format_request format_request = {
+		.clone_bytes = request->clone_bytes, .clone_name = request->name,
+	};
+	struct clone clone;
+	struct base base;
+	u64 bytes;
+	int error = check_name(catalog, request->name);
+
+	if (!error)
+		error = look_at_layer(request->from, &base.layer);
+	if (!error)
+		error = compose(request, &clone);
+	if (error)
+		return error;
+	bytes = wanted_store_bytes(request, &base);
+	error = request->kind == STORE_KIND_DEVICE ?
+		clone_device_check_empty(catalog, request->place, request->force, &bytes) :
+		clone_store_check_new(&clone);
+	format_request.store_path = clone.store_path;
+	format_request.parent = &base.layer;
+	format_request.layers = base.layer.layers + 1;
+	if (!error)
+		error = format_check(&format_request, bytes);
+	drop_composed(&clone);
+	return error;
+}
+
 int clone_create(struct catalog *catalog, struct origins *origins,
 		 const struct clone_request *request,
 		 struct format_result *made)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "clone-store.h"
+#include "durable.h"
 #include "loop.h"
 #include "lvm.h"
 #include "output.h"
@@ -84,6 +85,16 @@ static int fill_file(const char *path, int fd, u64 bytes)
 	return error;
 }
 
+/* That it is there, before anything names it; or not, before the catalog forgets it. */
+static int sync_name(const char *path)
+{
+	int error = sync_parent(path);
+
+	if (error)
+		report_errno(path, error, "its directory cannot be made durable");
+	return error;
+}
+
 static int make_file(const char *path, u64 bytes)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -91,23 +102,24 @@ static int make_file(const char *path, u64 bytes)
 
 	if (fd < 0) {
 		error = -errno;
-		report_errno(path, error, "cannot be made");
-		if (error == -EEXIST)
-			report_hint("remove it, or have 'lclone scan %s' take it in",
-				    path);
+		clone_store_report_unmade(path, error);
 		return error;
 	}
 	error = fill_file(path, fd, bytes);
 	close(fd);
+	if (!error)
+		error = sync_name(path);
 	if (error)
 		unlink(path);
 	return error;
 }
 
-int clone_store_make(const struct clone *clone, u64 bytes)
+int clone_store_make(struct clone *clone, u64 bytes)
 {
+	clone->directory = 0;
 	switch (clone->kind) {
 	case STORE_KIND_DIR:
+		clone->directory = clone_store_directory(clone->store_path);
 		return make_file(clone->store_path, bytes);
 	case STORE_KIND_VG:
 		return lvm_create(clone->vg, clone->lv, bytes);
@@ -134,7 +146,7 @@ int clone_store_unmake(const struct clone *clone)
 	switch (clone->kind) {
 	case STORE_KIND_DIR:
 		if (!unlink(clone->store_path))
-			return 0;
+			return sync_name(clone->store_path);
 		error = -errno;
 		report_errno(clone->store_path, error, "cannot be removed");
 		return error;
@@ -310,4 +322,22 @@ int clone_device_check(const struct catalog *catalog, const char *device)
 		return -EBUSY;
 	}
 	return 0;
+}
+
+int clone_device_check_empty(const struct catalog *catalog, const char *device, bool force,
+			     u64 *bytes)
+{
+	struct store_file store;
+	int error = clone_device_check(catalog, device);
+
+	if (!error)
+		error = probe_unused(device);
+	if (!error)
+		error = store_open(device, STORE_WRITE | STORE_EXCLUSIVE, &store);
+	if (error)
+		return error;
+	*bytes = store.bytes;
+	error = probe_empty(&store, force);
+	store_close(&store);
+	return error;
 }

@@ -18,9 +18,10 @@ u64 store_bytes_for(u64 clone_bytes);
 
 /*
  * Makes the file (sparse, but for what metadata must never be short of) or the
- * volume, of @bytes; for a device of the user's there is nothing to make.
+ * volume, of @bytes; for a device of the user's there is nothing to make.  Notes in
+ * @clone which directory it is in.
  */
-int clone_store_make(const struct clone *clone, u64 bytes);
+int clone_store_make(struct clone *clone, u64 bytes);
 
 /*
  * The opposite: the file or volume is removed, and a device of the user's is
@@ -44,8 +45,52 @@ int clone_store_up(const struct clone *clone);
  */
 int clone_device_check(const struct catalog *catalog, const char *device);
 
-/* Whether what the catalog names is there.  Reports nothing. */
+/*
+ * The same, and that nobody uses it and that it holds nothing (or @force); tells its size
+ * in bytes.  Nothing is written.
+ */
+int clone_device_check_empty(const struct catalog *catalog, const char *device, bool force,
+			     u64 *bytes);
+
+/* Says why the file of a store cannot be made. */
+void clone_store_report_unmade(const char *path, int error);
+
+/* Whether what the catalog names is to be seen: no answer to whether it is gone. */
 bool clone_store_exists(const struct clone *clone);
+
+/*
+ * Whether clone_store_make() could make it: nothing has its name, and what it is to lie in
+ * is there.  For a device of the user's there is clone_device_check_empty().
+ */
+int clone_store_check_new(const struct clone *clone);
+
+enum store_presence {
+	STORE_THERE,			/* a volume perhaps not active */
+	STORE_GONE,			/* surely */
+	STORE_UNSEEN,			/* what it is on may not be mounted, or not be up */
+};
+
+/*
+ * A file is gone when its directory is the one in which it was made, or holds another
+ * store of the clone; a volume when its group is there and lacks it; a device never.
+ * Reports nothing.
+ */
+enum store_presence clone_store_presence(const struct clone *clone);
+
+/* Whether a device of the user's is there, and holds no store any more. */
+bool clone_store_wiped(const struct clone *clone);
+
+/* Says that a store cannot be seen, and what to do.  Returns -ENODEV. */
+int clone_store_report_unseen(const struct clone *clone);
+
+/* What tells the directory of a store at @path from others; 0: it is not there. */
+u64 clone_store_directory(const char *path);
+
+/*
+ * Removes what nothing needs any more, brought up first.  One that is gone already is
+ * no error, one that cannot be seen is.
+ */
+int clone_store_drop(const struct clone *clone);
 
 /*
  * Whether @store, which is open and was found to be no store, is one that a run that was cut

@@ -192,33 +192,49 @@ static bool surely_made_by_us(const struct clone *clone, int error)
 	return true;
 }
 
-/* The store is removed only when it is this clone's, or when that is forced. */
-static int remove_store(const struct clone *clone, unsigned int flags)
+/* Whether what is at its place, if anything is, is this store. */
+static int check_store(const struct clone *clone, enum store_presence presence)
 {
 	struct store_file store;
 	int error;
 
-	if (clone->kind == STORE_KIND_VG)
-		lvm_activate(clone->vg, clone->lv);
-	if (!clone_store_exists(clone)) {
+	if (presence == STORE_GONE)
+		return 0;
+	if (presence == STORE_UNSEEN)
+		return clone_store_report_unseen(clone);
+	error = clone_store_up(clone);
+	if (!error)
+		error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
+	if (!error)
+		store_close(&store);
+	return error;
+}
+
+/* It has been checked, or is removed though it is not what it should be. */
+static int remove_store(const struct clone *clone, unsigned int flags)
+{
+	enum store_presence presence = clone_store_presence(clone);
+	int error = check_store(clone, presence);
+
+	if (error && !(flags & CLONE_REMOVE_FORCE))
+		return error;
+	if (presence == STORE_GONE) {
 		report_warning(clone->name, "its store %s is gone already",
 			       clone->store_path);
 		return 0;
 	}
-	error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
-	store_close(&store);
-	if (error && !(flags & CLONE_REMOVE_FORCE)) {
-		report_hint("'lclone remove --force %s' removes the clone without looking at its store",
-			    clone->name);
-		return error;
-	}
-	if (error && !surely_made_by_us(clone, error)) {
+	if (presence == STORE_UNSEEN || (error && !surely_made_by_us(clone, error))) {
 		report_warning(clone->name, "%s is left as it is",
 			       clone->store_path);
 		return 0;
 	}
 	error = flags & CLONE_REMOVE_WIPE ? clone_store_wipe(clone) : 0;
 	return error ? error : clone_store_unmake(clone);
+}
+
+static bool is_own(const struct clone *layer, const struct clone *clone)
+{
+	return !memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES);
 }
 
 /* Its next layer, whatever comes first; NULL when there is none left. */
@@ -228,7 +244,7 @@ static struct clone *own_layer(const struct catalog *catalog,
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++)
-		if (!memcmp(catalog->layers[i].uuid, clone->uuid, LC_UUID_BYTES))
+		if (is_own(&catalog->layers[i], clone))
 			return &catalog->layers[i];
 	return NULL;
 }
@@ -243,7 +259,7 @@ static int check_dependents(const struct catalog *catalog,
 		const struct clone *layer = &catalog->layers[i];
 		char *names;
 
-		if (memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES))
+		if (!is_own(layer, clone))
 			continue;
 		names = catalog_dependents(catalog, layer, clone);
 		if (!names)
@@ -258,6 +274,22 @@ static int check_dependents(const struct catalog *catalog,
 	return 0;
 }
 
+/* All of them, before the first is gone. */
+static int check_stores(const struct catalog *catalog, const struct clone *clone)
+{
+	int error = check_store(clone, clone_store_presence(clone));
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count && !error; i++)
+		if (is_own(&catalog->layers[i], clone))
+			error = check_store(&catalog->layers[i],
+					    clone_store_presence(&catalog->layers[i]));
+	if (error)
+		report_hint("'lclone remove --force %s' removes the clone without looking at its stores",
+			    clone->name);
+	return error;
+}
+
 static int remove_layer(struct catalog *catalog, struct clone *layer,
 			unsigned int flags)
 {
@@ -270,13 +302,26 @@ static int remove_layer(struct catalog *catalog, struct clone *layer,
 	return error;
 }
 
+/* While its layers are there, which tell what is left over. */
+static void sweep(const struct catalog *catalog, const struct clone *clone)
+{
+	size_t i;
+
+	clone_child_sweep(catalog, clone);
+	consolidate_sweep(catalog, clone, clone->name);
+	for (i = 0; i < catalog->layer_count; i++)
+		if (is_own(&catalog->layers[i], clone))
+			consolidate_sweep(catalog, &catalog->layers[i], clone->name);
+}
+
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags)
 {
 	struct clone *layer;
 	int error;
 
-	if (clone->adopted) {
+	/* Of one that was put back only what is left goes, seen or not. */
+	if (clone->adopted && !(clone->returned && flags & CLONE_REMOVE_FORCE)) {
 		report_error(clone->name, "it was adopted, and %s lacks what it has changed since",
 			     clone->adopted);
 		report_hint("'lclone adopt --undo %s' puts that back and removes the clone",
@@ -284,14 +329,17 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 		return -EBUSY;
 	}
 	error = check_dependents(catalog, clone);
+	if (!error && !(flags & CLONE_REMOVE_FORCE))
+		error = check_stores(catalog, clone);
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
-	if (!error) {
-		clone_child_sweep(catalog, clone);
-		error = remove_store(clone, flags);
-	}
+	if (!error)
+		sweep(catalog, clone);
 	while (!error && (layer = own_layer(catalog, clone)))
 		error = remove_layer(catalog, layer, flags);
+	/* Last, for as long as it is there a scan finds the clone, and with it the layers. */
+	if (!error)
+		error = remove_store(clone, flags);
 	if (error)
 		return error;
 	catalog_drop_clone(catalog, clone);

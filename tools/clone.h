@@ -35,6 +35,12 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 		 struct format_result *made);
 
 /*
+ * Whether a clone could be made of what @request->from is now, which need not be frozen
+ * yet: its name is free, and its place is there and has room for a store.  Changes nothing.
+ */
+int clone_create_check(const struct catalog *catalog, const struct clone_request *request);
+
+/*
  * Makes /dev/mapper/NAME of a clone, unless it is there.  A snapshot that was cut
  * short is settled before.  @force takes the mark
  * of another host off the store.

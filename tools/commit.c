@@ -12,9 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
+#include "change.h"
 #include "clone-store.h"
 #include "commit.h"
 #include "dm.h"
+#include "durable.h"
 #include "origin.h"
 #include "output.h"
 #include "probe.h"
@@ -60,21 +62,41 @@ static int choose_beside(const struct catalog *catalog, const struct clone *clon
 	return 0;
 }
 
-static int check_device(const struct catalog *catalog, const struct work *work)
+/* What it was before must not be found in it when this is cut short. */
+static int wipe_device(const struct work *work)
 {
 	struct store_file device;
-	int error = clone_device_check(catalog, work->path);
+	int error = store_open(work->path, STORE_WRITE | STORE_EXCLUSIVE, &device);
 
-	if (!error)
-		error = probe_unused(work->path);
-	if (!error)
-		error = store_open(work->path, STORE_WRITE | STORE_EXCLUSIVE, &device);
 	if (error)
 		return error;
-	error = probe_empty(&device, work->request->force);
-	if (!error && work->request->force)
-		error = probe_wipe(&device);
+	error = probe_wipe(&device);
 	store_close(&device);
+	return error;
+}
+
+static int check_device(const struct catalog *catalog, const struct clone *clone,
+			const struct work *work)
+{
+	struct lc_super super;
+	u64 bytes;
+	int error = clone_device_check_empty(catalog, work->path, work->request->force, &bytes);
+
+	/* What a snapshot was is looked at when it is opened: nobody is held up for that. */
+	if (error || work->request->snapshot)
+		return error;
+	error = change_super(clone, &super);
+	return error ? error : raw_image_check_size(work->path, bytes,
+						    super.clone_sectors * 512);
+}
+
+/* That its file can be made, of which nothing is left. */
+static int check_file(const struct work *work)
+{
+	struct part_file file;
+	int error = part_open(&file, work->path);
+
+	part_close(&file);
 	return error;
 }
 
@@ -88,11 +110,13 @@ static int choose_place(const struct catalog *catalog, const struct clone *clone
 		work->path = must_strdup(work->request->to);
 	else
 		error = choose_beside(catalog, clone, work);
-	if (error || stat(work->path, &st))
+	if (error)
 		return error;
+	if (stat(work->path, &st))
+		return check_file(work);
 	work->image.is_device = S_ISBLK(st.st_mode);
 	if (work->image.is_device)
-		return check_device(catalog, work);
+		return check_device(catalog, clone, work);
 	report_error(work->path, "there is a file of this name");
 	report_hint("give another one with --to; if it is what an earlier 'lclone commit' has made, 'lclone template add %s %s' registers it",
 		    work->request->template, work->path);
@@ -179,7 +203,11 @@ static int begin(struct catalog *catalog, struct work *work)
 	if (!error)
 		error = levels_open(state->store_path, NULL, NULL,
 				    &work->image.levels);
-	return error ? error : find_origin(catalog, clone, work);
+	if (!error)
+		error = find_origin(catalog, clone, work);
+	if (!error && work->image.is_device && work->request->force)
+		error = wipe_device(work);
+	return error;
 }
 
 static int add_template(const struct work *work)

@@ -4,8 +4,8 @@
  *
  *  1. the new layer is written, durably, with the identity of the content of the
  *     newest; the catalog is not held meanwhile.  A signal has it taken away again;
- *     killed here, it is a file or volume that nothing names, which the next run
- *     takes away if the newest is still the same
+ *     killed here, it is a file or volume that nothing names, which
+ *     consolidate_sweep() takes away
  *  2. the catalog has the new one in the place of the newest, and those which
  *     nothing else needs as replaced
  *  3. each active clone above gets its new table
@@ -44,28 +44,6 @@ struct work {
 
 /* Step 1 --------------------------------------------------------------- */
 
-/* Of this name, but of a run that was cut short: nobody holds it. */
-static bool left_over(const struct catalog *catalog, const struct work *work,
-		      const struct clone *made)
-{
-	struct store_file store;
-	const char *why;
-	bool left;
-	int error;
-
-	if (clone_store_known(catalog, made->store_path) ||
-	    store_open(made->store_path, STORE_READ | STORE_EXCLUSIVE | STORE_QUIET,
-		       &store))
-		return false;
-	error = store_load_quietly(&store, &why);
-	left = error ? error == -EMEDIUMTYPE && clone_store_begun(made, &store) :
-	       store_super(&store)->state == LC_STORE_FROZEN &&
-	       !memcmp(store_super(&store)->content_uuid, work->plan.content_uuid,
-		       LC_UUID_BYTES);
-	store_close(&store);
-	return left;
-}
-
 /* A name that is free, made of those of the clone and of the newest layer. */
 static int choose_place(const struct catalog *catalog, struct work *work,
 			const struct clone *top, const struct lc_super *super)
@@ -92,11 +70,9 @@ static int choose_place(const struct catalog *catalog, struct work *work,
 		free(tag);
 		if (error || work->made.kind == STORE_KIND_DEVICE)
 			return error;
-		clone_store_up(&work->made);
-		if (clone_store_exists(&work->made) &&
-		    left_over(catalog, work, &work->made))
-			clone_child_unmake(&work->made);
-	} while (clone_store_exists(&work->made));
+		if (n == 1)
+			consolidate_sweep(catalog, &work->made, work->made.name);
+	} while (clone_store_presence(&work->made) == STORE_THERE);
 	return 0;
 }
 
@@ -205,12 +181,6 @@ static int copy(struct work *work)
 
 /* Step 2 --------------------------------------------------------------- */
 
-static void mark_replaced(struct clone *layer)
-{
-	*layer->name = '\0';
-	layer->replaced = true;
-}
-
 /* Those below the newest that nothing needs any more, from the top down. */
 static void drop_needless(struct catalog *catalog, const struct consolidate_plan *plan)
 {
@@ -221,7 +191,7 @@ static void drop_needless(struct catalog *catalog, const struct consolidate_plan
 		char *names = catalog_dependents(catalog, layer, NULL);
 
 		if (!names && consolidate_drops(plan, layer))
-			mark_replaced(layer);
+			layer->replaced = true;
 		free(names);
 	}
 }
@@ -236,7 +206,8 @@ static int enter(struct catalog *catalog, struct work *work)
 	memcpy(work->made.content_uuid, top->content_uuid, LC_UUID_BYTES);
 	*top = work->made;
 	memset(&work->made, 0, sizeof(work->made));
-	mark_replaced(&old);
+	*old.name = '\0';
+	old.replaced = true;
 	catalog_add_layer(catalog, &old);
 	drop_needless(catalog, &work->plan);
 	return catalog_save(catalog);
@@ -278,7 +249,7 @@ static bool stands_on(const struct catalog *catalog, const struct clone *clone,
 static int give_table(const struct catalog *catalog, struct origins *origins,
 		      const struct clone *clone, u64 *pause_ns)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	enum handover_left left;
 	u64 held_ns = 0;
 	int error = handover_left(clone, &left);
@@ -290,9 +261,7 @@ static int give_table(const struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = handover_load(catalog, origins, clone, false, &handover);
 	if (!error)
-		error = handover_run(&one, 1, &held_ns);
-	if (error)
-		handover_undo(&handover);
+		error = handover_run_one(&handover, &held_ns);
 	handover_done(&handover);
 	*pause_ns = max(*pause_ns, held_ns);
 	return error;
@@ -316,43 +285,36 @@ static int give_tables(const struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
+/* One that cannot be seen stays, and its content where it is, until it can be. */
+static bool to_be_removed(const struct clone *layer)
+{
+	return layer->replaced && clone_store_presence(layer) != STORE_UNSEEN;
+}
+
 static struct clone *next_replaced(const struct catalog *catalog)
 {
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++)
-		if (catalog->layers[i].replaced)
+		if (to_be_removed(&catalog->layers[i]))
 			return &catalog->layers[i];
 	return NULL;
-}
-
-/* A device of the user's from which it was wiped already. */
-static bool wiped(const struct clone *old)
-{
-	struct store_file store;
-	const char *why;
-	bool is;
-
-	if (old->kind != STORE_KIND_DEVICE ||
-	    store_open(old->store_path, STORE_READ | STORE_QUIET, &store))
-		return false;
-	is = store_load_quietly(&store, &why) == -EMEDIUMTYPE;
-	store_close(&store);
-	return is;
 }
 
 static int remove_replaced(struct catalog *catalog, struct clone *old)
 {
 	struct store_file store;
-	int error = clone_store_up(old);
+	int error = 0;
 
-	if (!error && clone_store_exists(old) && !wiped(old)) {
-		error = clone_store_open(old, old->store_path, STORE_READ, &store);
-		store_close(&store);
+	if (clone_store_presence(old) != STORE_GONE && !clone_store_wiped(old)) {
+		error = clone_store_up(old);
+		if (!error) {
+			error = clone_store_open(old, old->store_path, STORE_READ,
+						 &store);
+			store_close(&store);
+		}
 		if (!error)
-			error = clone_store_detach(old);
-		if (!error)
-			error = clone_store_unmake(old);
+			error = clone_store_drop(old);
 	}
 	if (error)
 		return error;
@@ -368,7 +330,7 @@ static int settle(struct catalog *catalog, struct origins *origins,
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count && !error; i++)
-		if (catalog->layers[i].replaced)
+		if (to_be_removed(&catalog->layers[i]))
 			error = give_tables(catalog, origins, &catalog->layers[i],
 					    pause_ns);
 	while (!error && (old = next_replaced(catalog))) {

@@ -41,4 +41,12 @@ int consolidate(const struct consolidate_request *request,
  */
 int consolidate_settle(struct catalog *catalog, struct origins *origins);
 
+/*
+ * Removes what runs that were killed while they wrote a layer of the clone called @name
+ * have left in the directory or volume group of @beside, a store of that clone.  Never
+ * fails: what cannot be told stays.
+ */
+void consolidate_sweep(const struct catalog *catalog, const struct clone *beside,
+		       const char *name);
+
 #endif

@@ -197,6 +197,13 @@ static void note_result(const struct lc_super *super, u64 store_bytes,
 	result->written_bytes = 3 * LC_BLOCK_SIZE;
 }
 
+int format_check(const struct format_request *request, u64 store_bytes)
+{
+	struct lc_super super;
+
+	return compose(request, store_bytes, &super);
+}
+
 int format_store(const struct format_request *request,
 		 struct format_result *result)
 {

@@ -33,6 +33,9 @@ struct format_result {
 	u64 written_bytes;
 };
 
+/* Whether a store of that size could be what is requested.  Returns as format_store(). */
+int format_check(const struct format_request *request, u64 store_bytes);
+
 /*
  * Checks all that can be checked (content, use, stacking, sector sizes, sizes)
  * and writes the store durably.  Returns 0 or a negative errno; what is wrong

@@ -208,6 +208,20 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 	return error;
 }
 
+int handover_run_one(struct handover *handover, u64 *pause_ns)
+{
+	sigset_t signals;
+	int error;
+
+	/* A device that could not be resumed is held until it is undone. */
+	signals_hold(&signals);
+	error = handover_run(&handover, 1, pause_ns);
+	if (error)
+		handover_undo(handover);
+	signals_release(&signals);
+	return error;
+}
+
 void handover_done(struct handover *handover)
 {
 	free(handover->name);

@@ -47,6 +47,9 @@ int handover_load_as(const struct catalog *catalog, struct origins *origins,
  */
 int handover_run(struct handover *const *all, size_t count, u64 *pause_ns);
 
+/* The same for one, with handover_undo() of it if it fails: no signal comes in between. */
+int handover_run_one(struct handover *handover, u64 *pause_ns);
+
 /* Takes the new table out, and resumes what is suspended. */
 void handover_undo(struct handover *handover);
 void handover_done(struct handover *handover);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "core/super.h"
+#include "durable.h"
 #include "image.h"
 #include "output.h"
 
@@ -67,26 +68,22 @@ static int check_alone(const char *path)
 	return -EPERM;
 }
 
-static int sync_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = 0;
-
-	if (fd < 0 || fsync(fd)) {
-		error = -errno;
-		report_errno(path, error, "cannot be made durable");
-	}
-	if (fd >= 0)
-		close(fd);
-	return error;
-}
-
-int image_convert(const char *path, const char *raw, bool backing)
+static int run_convert(const char *path, const char *raw)
 {
 	const char *const command[] = {
 		"qemu-img", "convert", isatty(STDERR_FILENO) ? "-p" : "-q",
 		"-f", "qcow2", "-O", "raw", path, raw, NULL,
 	};
+	int error = command_must(command, COMMAND_SHOW_OUTPUT, path);
+
+	if (error == -ENOENT)
+		report_hint("install qemu-img (Debian: qemu-utils)");
+	return error;
+}
+
+int image_convert(const char *path, const char *raw, bool backing)
+{
+	struct part_file file;
 	int error = backing ? 0 : check_alone(path);
 
 	if (!error && !access(raw, F_OK)) {
@@ -96,12 +93,11 @@ int image_convert(const char *path, const char *raw, bool backing)
 	}
 	if (error)
 		return error;
-	error = command_must(command, COMMAND_SHOW_OUTPUT, path);
-	if (error == -ENOENT)
-		report_hint("install qemu-img (Debian: qemu-utils)");
+	error = part_open(&file, raw);
 	if (!error)
-		error = sync_file(raw);
-	if (error)
-		unlink(raw);
+		error = run_convert(path, file.part);
+	if (!error)
+		error = part_name(&file);
+	part_close(&file);
 	return error;
 }

@@ -18,7 +18,8 @@ int image_detect(const char *path, enum image_format *format);
 
 /*
  * Converts the qcow2 image @path into the raw file @raw, durably.  @raw must
- * not exist, and does not when this fails.  An image that stands on other files
+ * not exist, and does not before all of it is there; until then, and when that is
+ * cut short, it is called RAW.part.  An image that stands on other files
  * is refused unless @backing, since reading it reads whatever files it names.
  * Returns 0 or a negative errno, which has been reported.
  */

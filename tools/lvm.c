@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Logical volumes for stores, by lvm2's own commands. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,16 +69,22 @@ int lvm_activate(const char *vg, const char *lv)
 	return error;
 }
 
-bool lvm_exists(const char *vg, const char *lv)
+int lvm_look(const char *vg, const char *lv, bool *exists)
 {
-	char *name = print_string("%s/%s", vg, lv);
-	const char *const command[] = { "lvs", "--noheadings", name, NULL };
+	const char *const command[] = { "lvs", "--noheadings", "--options", "lv_name", vg, NULL };
 	struct command_result result;
-	bool exists = !command_run(command, 0, &result) && !result.status;
+	char *save = NULL, *name;
+	int error = 0;
 
+	*exists = false;
+	if (command_run(command, 0, &result) || result.status)
+		error = -ENODEV;
+	else
+		for (name = strtok_r(result.output, " \n", &save); name;
+		     name = strtok_r(NULL, " \n", &save))
+			*exists |= !strcmp(name, lv);
 	command_done(&result);
-	free(name);
-	return exists;
+	return error;
 }
 
 /* "VG LV TAGS" of lvs: takes the first two, and tells whether TAGS has ours. */
@@ -112,4 +119,27 @@ bool lvm_is_ours(const char *path, char **vg, char **lv)
 		ours = parse_line(result.output, vg, lv);
 	command_done(&result);
 	return ours;
+}
+
+size_t lvm_list(const char *vg, char ***volumes)
+{
+	const char *const command[] = {
+		"lvs", "--noheadings", "--options", "vg_name,lv_name,lv_tags", vg, NULL,
+	};
+	struct command_result result;
+	char *save = NULL, *line, *group, *volume;
+	size_t count = 0;
+
+	*volumes = NULL;
+	if (!command_run(command, 0, &result) && !result.status)
+		for (line = strtok_r(result.output, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save)) {
+			if (!parse_line(line, &group, &volume))
+				continue;
+			free(group);
+			*volumes = must_realloc(*volumes, (count + 1) * sizeof(**volumes));
+			(*volumes)[count++] = volume;
+		}
+	command_done(&result);
+	return count;
 }

@@ -8,6 +8,7 @@
 #define LCLONE_LVM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* "/dev/VG/LV"; to be freed. */
@@ -23,8 +24,14 @@ int lvm_extend(const char *vg, const char *lv, uint64_t bytes);
 /* Has the volume appear as lvm_path(). */
 int lvm_activate(const char *vg, const char *lv);
 
-/* Whether lvm2 knows the volume, active or not.  Reports nothing. */
-bool lvm_exists(const char *vg, const char *lv);
+/*
+ * Whether the volume group has the volume, active or not.  -ENODEV: lvm2 cannot tell, for
+ * it does not find the group.  Reports nothing.
+ */
+int lvm_look(const char *vg, const char *lv, bool *exists);
+
+/* The volumes of @vg that have our tag; these and the list are to be freed.  Reports nothing. */
+size_t lvm_list(const char *vg, char ***volumes);
 
 /*
  * Whether the block device @path is a volume that has our tag; then @vg and @lv

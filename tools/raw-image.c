@@ -9,14 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/fs.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
+#include "durable.h"
 #include "output.h"
 #include "raw-image.h"
 #include "throttle.h"
@@ -182,17 +180,13 @@ static int open_origin(struct writer *writer)
 	return min(writer->origin, 0);
 }
 
-static int open_file(struct writer *writer, const char *part)
+static int open_file(struct writer *writer, struct part_file *file)
 {
-	int error = 0;
+	int error = part_open(file, writer->image->path);
 
-	writer->fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (writer->fd < 0 || flock(writer->fd, LOCK_EX | LOCK_NB) ||
-	    ftruncate(writer->fd, 0)) {
-		error = -errno;
-		report_errno(part, error, "cannot be made");
+	if (error)
 		return error;
-	}
+	writer->fd = file->fd;
 	writer->reflinked = writer->origin >= 0 &&
 			    !ioctl(writer->fd, FICLONE, writer->origin);
 	if (ftruncate(writer->fd, (off_t)writer->bytes))
@@ -200,21 +194,28 @@ static int open_file(struct writer *writer, const char *part)
 	return 0;
 }
 
+int raw_image_check_size(const char *device, u64 device_bytes, u64 clone_bytes)
+{
+	if (device_bytes >= clone_bytes)
+		return 0;
+	report_error(device, "is smaller than the clone");
+	report_hint("take a device of %llu bytes or more", (unsigned long long)clone_bytes);
+	return -ENOSPC;
+}
+
 static int open_device(struct writer *writer)
 {
 	u64 bytes;
+	int error;
 
 	writer->fd = open(writer->image->path, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (writer->fd < 0 || ioctl(writer->fd, BLKGETSIZE64, &bytes)) {
 		report_errno(writer->image->path, errno, "cannot be opened");
 		return -errno;
 	}
-	if (bytes < writer->bytes) {
-		report_error(writer->image->path, "is smaller than the clone");
-		report_hint("take a device of %llu bytes or more",
-			    (unsigned long long)writer->bytes);
-		return -ENOSPC;
-	}
+	error = raw_image_check_size(writer->image->path, bytes, writer->bytes);
+	if (error)
+		return error;
 	return writer->image->in_place ? 0 :
 	       put_zeros(writer, writer->bytes, bytes - writer->bytes);
 }
@@ -236,41 +237,27 @@ static int write_all(struct writer *writer)
 	return error;
 }
 
-/* The name is taken only when all of it is durable. */
-static int name_file(const struct writer *writer, const char *part)
-{
-	char *directory = must_strdup(part);
-	char *slash = strrchr(directory, '/');
-	int fd, error = 0;
-
-	if (slash)
-		slash[slash == directory] = '\0';
-	fd = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Not over a file that came meanwhile. */
-	if (renameat2(AT_FDCWD, part, AT_FDCWD, writer->image->path,
-		      RENAME_NOREPLACE) || fd < 0 || fsync(fd)) {
-		error = -errno;
-		report_errno(writer->image->path, error, "cannot be made");
-	}
-	if (fd >= 0)
-		close(fd);
-	free(directory);
-	return error;
-}
-
 static int write_file(struct writer *writer)
 {
-	char *part = print_string("%s.part", writer->image->path);
-	int error = open_file(writer, part);
+	struct part_file file;
+	int error = open_file(writer, &file);
 
 	if (!error)
 		error = write_all(writer);
 	if (!error)
-		error = name_file(writer, part);
-	/* What another command is writing is not ours to remove. */
-	if (error && error != -EWOULDBLOCK)
-		unlink(part);
-	free(part);
+		error = part_name(&file);
+	part_close(&file);
+	return error;
+}
+
+static int write_device(struct writer *writer)
+{
+	int error = open_device(writer);
+
+	if (!error)
+		error = write_all(writer);
+	if (writer->fd >= 0)
+		close(writer->fd);
 	return error;
 }
 
@@ -284,15 +271,8 @@ int raw_image_write(struct raw_image *image)
 
 	image->written_bytes = 0;
 	image->shared_bytes = 0;
-	if (!error && image->is_device) {
-		error = open_device(&writer);
-		if (!error)
-			error = write_all(&writer);
-	} else if (!error) {
-		error = write_file(&writer);
-	}
-	if (writer.fd >= 0)
-		close(writer.fd);
+	if (!error)
+		error = image->is_device ? write_device(&writer) : write_file(&writer);
 	if (writer.origin >= 0)
 		close(writer.origin);
 	return error;

@@ -25,4 +25,7 @@ struct raw_image {
  */
 int raw_image_write(struct raw_image *image);
 
+/* Whether a clone has room on a device; reported if not. */
+int raw_image_check_size(const char *device, u64 device_bytes, u64 clone_bytes);
+
 #endif

@@ -18,6 +18,20 @@ static bool is_of(const struct clone *layer, const struct clone *clone)
 	return !memcmp(layer->uuid, clone->uuid, LC_UUID_BYTES);
 }
 
+/* Those that were replaced are consolidate_settle()'s. */
+static bool is_unused(const struct catalog *catalog, const struct clone *layer)
+{
+	char *names;
+	bool unused;
+
+	if (*layer->name || layer->replaced)
+		return false;
+	names = catalog_dependents(catalog, layer, NULL);
+	unused = !names;
+	free(names);
+	return unused;
+}
+
 struct clone *snapshot_newest(const struct catalog *catalog,
 			      const struct clone *clone)
 {
@@ -77,15 +91,13 @@ static int read_super(const struct clone *clone, struct lc_super *super)
 static int change_over(struct catalog *catalog, struct origins *origins,
 		       struct clone *clone, bool active, u64 *pause_ns)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	int error = catalog_save(catalog);
 
 	if (!error && active) {
 		error = handover_load(catalog, origins, clone, false, &handover);
 		if (!error)
-			error = handover_run(&one, 1, pause_ns);
-		if (error)
-			handover_undo(&handover);
+			error = handover_run_one(&handover, pause_ns);
 		handover_done(&handover);
 	}
 	return error;
@@ -94,12 +106,12 @@ static int change_over(struct catalog *catalog, struct origins *origins,
 /* What the clone had before is not needed any more. */
 static int drop_replaced(struct catalog *catalog, struct clone *old)
 {
-	int error;
+	int error = clone_store_drop(old);
 
-	clone_store_detach(old);
-	error = clone_store_exists(old) ? clone_store_unmake(old) : 0;
+	if (error)
+		return error;
 	catalog_drop_layer(catalog, old);
-	return error ? error : catalog_save(catalog);
+	return catalog_save(catalog);
 }
 
 /* The clone gets its old store back, and what was to follow it goes. */
@@ -165,27 +177,35 @@ static bool live_store_is(const struct clone *clone, const u8 *store_uuid)
 	return is;
 }
 
-/* A store that was to be replaced: a layer that is none. */
+/*
+ * A store that was to be replaced: a layer that is none.  When there is none, one that
+ * may be it, for it cannot be seen.
+ */
 static struct clone *find_replaced(const struct catalog *catalog,
-				   const struct clone *clone)
+				   const struct clone *clone,
+				   enum store_presence *presence)
 {
+	struct clone *unseen = NULL;
 	struct lc_super super;
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count; i++) {
 		struct clone *layer = &catalog->layers[i];
-		char *names;
 
-		if (!is_of(layer, clone) || *layer->name || layer->replaced)
+		if (!is_of(layer, clone) || !is_unused(catalog, layer))
 			continue;
-		names = catalog_dependents(catalog, layer, NULL);
-		free(names);
-		if (!names && (!clone_store_exists(layer) ||
-			       (!read_super(layer, &super) &&
-				super.state == LC_STORE_WRITABLE)))
+		*presence = clone_store_presence(layer);
+		if (*presence == STORE_THERE && clone_store_wiped(layer))
+			*presence = STORE_GONE;
+		if (*presence == STORE_THERE && read_super(layer, &super))
+			*presence = STORE_UNSEEN;
+		if (*presence == STORE_UNSEEN)
+			unseen = layer;
+		else if (*presence == STORE_GONE || super.state == LC_STORE_WRITABLE)
 			return layer;
 	}
-	return NULL;
+	*presence = STORE_UNSEEN;
+	return unseen;
 }
 
 /* It runs on the store that it had, and has perhaps been written to since. */
@@ -210,27 +230,43 @@ static int report_both_used(const struct clone *clone, const struct clone *old)
 	return -EUCLEAN;
 }
 
+/* Which of them is the clone's?  The one that cannot be read may hold all it is. */
+static int report_undecided(const struct clone *clone, const struct clone *old)
+{
+	report_error(clone->name, "nothing was written to its store %s yet, and another one of it, %s, cannot be read",
+		     clone->store_path, old->store_path);
+	if (clone_store_presence(old) == STORE_UNSEEN)
+		return clone_store_report_unseen(old);
+	report_hint("'lclone check' and 'lclone repair' look after that one; if it is gone for good, remove it");
+	return -EUCLEAN;
+}
+
 /*
  * A store has an epoch on the disk before its first write, and one that was
  * restored has a map: a child without either has nothing to lose.
  */
 int snapshot_settle_return(struct catalog *catalog, struct clone *clone)
 {
-	struct clone *old = find_replaced(catalog, clone);
+	enum store_presence presence;
+	struct clone *old = find_replaced(catalog, clone, &presence);
 	struct lc_super super;
 	int error = 0;
 
 	if (!old)
 		return 0;
-	if (clone_store_exists(old) && !live_store_is(clone, clone->store_uuid)) {
+	if (presence != STORE_GONE && !live_store_is(clone, clone->store_uuid)) {
 		error = read_super(clone, &super);
 		if (error)
 			return error;
 		if (store_is_unused(&super))
-			return take_back(catalog, clone, old);
+			return presence == STORE_UNSEEN ? report_undecided(clone, old) :
+							  take_back(catalog, clone, old);
 		if (live_store_is(clone, old->store_uuid))
 			return report_both_used(clone, old);
 	}
+	/* The clone goes on without it, and it is removed when it can be. */
+	if (presence == STORE_UNSEEN)
+		return 0;
 	error = drop_replaced(catalog, old);
 	if (!error)
 		report_warning(clone->name, "its way back to what it was, which was cut short, has been finished");
@@ -278,18 +314,13 @@ static int remove_store(struct catalog *catalog, struct clone *layer)
 {
 	int error;
 
-	*layer->name = '\0';
 	layer->replaced = true;
 	error = catalog_save(catalog);
 	if (error)
 		return error;
-	error = clone_store_up(layer);
-	if (!error)
-		error = clone_store_detach(layer);
-	if (!error)
-		error = clone_store_unmake(layer);
+	error = clone_store_drop(layer);
 	if (error) {
-		report_hint("nothing needs it any more: the next 'lclone activate' or 'lclone consolidate' of a clone removes it");
+		report_hint("nothing needs it any more: the same command goes on with it, as does the next 'lclone activate' or 'lclone consolidate' of a clone");
 		return error;
 	}
 	catalog_drop_layer(catalog, layer);
@@ -315,20 +346,6 @@ int snapshot_remove(struct catalog *catalog, struct clone *layer)
 		clone_table_down(catalog, &gone);
 	clone_release(&gone);
 	return error;
-}
-
-/* Those that were replaced are consolidate_settle()'s. */
-static bool is_unused(const struct catalog *catalog, const struct clone *layer)
-{
-	char *names;
-	bool unused;
-
-	if (*layer->name || layer->replaced)
-		return false;
-	names = catalog_dependents(catalog, layer, NULL);
-	unused = !names;
-	free(names);
-	return unused;
 }
 
 static struct clone *find_unused(const struct catalog *catalog,

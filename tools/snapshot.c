@@ -52,18 +52,6 @@ static int check_name(const struct catalog *catalog, const struct clone *clone,
 	return -EEXIST;
 }
 
-static int read_super(const struct clone *clone, struct lc_super *super)
-{
-	struct store_file store;
-	int error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
-
-	if (error)
-		return error;
-	*super = *store_super(&store);
-	store_close(&store);
-	return 0;
-}
-
 /* Step 1. */
 static int make_child(struct catalog *catalog, struct origins *origins,
 		      struct member *member, const char *name, const u8 *set)
@@ -81,7 +69,7 @@ static int make_child(struct catalog *catalog, struct origins *origins,
 		error = handover_need_active(catalog, origins, member->clone,
 					     &member->activated);
 	if (!error)
-		error = read_super(member->clone, &member->super);
+		error = change_super(member->clone, &member->super);
 	if (!error)
 		error = clone_child_make(catalog, member->clone, &request,
 					 &member->child);
@@ -200,25 +188,36 @@ int snapshot_take(struct catalog *catalog, struct origins *origins,
 
 /* Settling ------------------------------------------------------------- */
 
-/* Whether another clone of the set has got its snapshot. */
+/* Whether @store was made for the set, and what it follows is frozen. */
+static bool follows_in_set(const struct catalog *catalog, const struct clone *store,
+			   const u8 *set)
+{
+	const struct clone *parent = catalog_parent(catalog, store);
+	struct lc_super super, below;
+
+	return parent && !change_super(store, &super) &&
+	       !memcmp(super.snapshot_set, set, LC_UUID_BYTES) &&
+	       !change_super(parent, &below) && below.state == LC_STORE_FROZEN;
+}
+
+/*
+ * Whether another clone of the set has got its snapshot.  What it got then may be a layer
+ * now: nothing keeps that clone from having another snapshot before this one is looked at.
+ */
 static bool set_begun(const struct catalog *catalog, const struct clone *but,
 		      const u8 *set)
 {
-	struct lc_super super, below;
+	bool begun = false;
 	size_t i;
 
 	if (lc_uuid_is_null(set))
 		return false;
-	for (i = 0; i < catalog->clone_count; i++) {
-		const struct clone *clone = &catalog->clones[i];
-		const struct clone *parent = catalog_parent(catalog, clone);
-
-		if (clone != but && parent && !read_super(clone, &super) &&
-		    !memcmp(super.snapshot_set, set, LC_UUID_BYTES) &&
-		    !read_super(parent, &below) && below.state == LC_STORE_FROZEN)
-			return true;
-	}
-	return false;
+	for (i = 0; i < catalog->clone_count && !begun; i++)
+		begun = &catalog->clones[i] != but &&
+			follows_in_set(catalog, &catalog->clones[i], set);
+	for (i = 0; i < catalog->layer_count && !begun; i++)
+		begun = follows_in_set(catalog, &catalog->layers[i], set);
+	return begun;
 }
 
 static void report_finished(const struct catalog *catalog, const struct clone *clone)
@@ -231,7 +230,7 @@ static void report_finished(const struct catalog *catalog, const struct clone *c
 static int finish(struct catalog *catalog, struct origins *origins,
 		  struct clone *clone, const struct lc_super *below)
 {
-	struct handover handover = { 0 }, *one = &handover;
+	struct handover handover = { 0 };
 	struct clone child;
 	char *name = must_strdup(catalog_parent(catalog, clone)->name);
 	struct member member = { .clone = clone, .super = *below };
@@ -246,10 +245,8 @@ static int finish(struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = handover_load(catalog, origins, clone, true, &handover);
 	if (!error)
-		error = handover_run(&one, 1, &pause_ns);
-	if (error)
-		handover_undo(&handover);
-	else
+		error = handover_run_one(&handover, &pause_ns);
+	if (!error)
 		report_finished(catalog, clone);
 	handover_done(&handover);
 	clone_release(&child);
@@ -298,14 +295,10 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 
 	if (!parent || memcmp(parent->uuid, clone->uuid, LC_UUID_BYTES))
 		return 0;
-	error = clone_store_up(parent);
-	if (!error)
-		error = clone_store_up(clone);
-	if (!error)
-		error = read_super(parent, &below);
+	error = change_super(parent, &below);
 	if (error || below.state == LC_STORE_FROZEN)
 		return error;
-	error = read_super(clone, &super);
+	error = change_super(clone, &super);
 	if (error)
 		return error;
 	if (super.root.state != LC_REF_NONE) {

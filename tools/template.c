@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <uuid/uuid.h>
+#include "durable.h"
 #include "fingerprint.h"
 #include "image.h"
 #include "origin.h"
@@ -68,6 +69,17 @@ static int check_new(const struct catalog *catalog,
 	return check_origin_free(catalog, request->path, &st);
 }
 
+static int make_directory(const char *path)
+{
+	int error = mkdir(path, 0700) ? -errno : sync_parent(path);
+
+	if (error == -EEXIST)
+		return 0;
+	if (error)
+		report_errno(path, error, "cannot be made");
+	return error;
+}
+
 /* Where the raw image goes: DIRECTORY/NAME.raw; to be freed, NULL: reported. */
 static char *converted_path(const struct template_request *request)
 {
@@ -75,9 +87,7 @@ static char *converted_path(const struct template_request *request)
 
 	directory = request->directory ? must_strdup(request->directory) :
 		    print_string("%s/images", catalog_directory());
-	if (!request->directory && mkdir(directory, 0700) && errno != EEXIST) {
-		report_errno(directory, errno, "cannot be made");
-	} else {
+	if (request->directory || !make_directory(directory)) {
 		whole = realpath(directory, NULL);
 		if (whole)
 			path = print_string("%s/%s.raw", whole, request->name);
@@ -163,8 +173,8 @@ static void undo_origin(const struct template *template)
 {
 	if (template->was_writable)
 		origin_make_writable(template->path);
-	if (template->converted_from)
-		unlink(template->path);
+	if (template->converted_from && !unlink(template->path))
+		sync_parent(template->path);
 }
 
 int template_add(struct catalog *catalog, const struct template_request *request)

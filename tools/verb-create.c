@@ -387,6 +387,25 @@ static int default_place(const struct clone *clone, struct clone_request *reques
 	return 0;
 }
 
+/* Before the clone is held up for them: whether all of them can be made. */
+static int check_all(const struct catalog *catalog, const struct clone *from,
+		     const struct arguments *arguments)
+{
+	struct clone_request request = arguments->request;
+	unsigned long total = arguments->count ? arguments->count : 1, i;
+	int error = 0;
+
+	request.from = from;
+	for (i = 1; i <= total && !error; i++) {
+		char *name = make_name(arguments, i);
+
+		request.name = name;
+		error = clone_create_check(catalog, &request);
+		free(name);
+	}
+	return error;
+}
+
 /* The layer that --from means, made first when it is the clone as it is now. */
 static int find_layer(struct catalog *catalog, struct arguments *arguments,
 		      struct clone *layer, char **directory)
@@ -404,6 +423,8 @@ static int find_layer(struct catalog *catalog, struct arguments *arguments,
 		error = -ENOENT;
 	if (!error && !arguments->places)
 		error = default_place(clone, &arguments->request, directory);
+	if (!error && !snapshot)
+		error = check_all(catalog, clone, arguments);
 	if (!error && !snapshot)
 		error = freeze(catalog, clone, arguments->clone_store);
 	if (!error) {

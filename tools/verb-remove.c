@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "clone.h"
+#include "clone-store.h"
 #include "clones-each.h"
 #include "consolidate.h"
 #include "options.h"
@@ -58,19 +59,39 @@ static int remove_one(struct catalog *catalog, struct clone *clone, void *data)
 	return clone_remove(catalog, clone, *(unsigned int *)data);
 }
 
+/* An earlier run, or a consolidation, has not come to its end: all that is left is its store. */
+static int remove_going(struct catalog *catalog, const struct clone *going)
+{
+	struct origins origins = { 0 };
+	int error;
+
+	if (clone_store_presence(going) == STORE_UNSEEN)
+		return clone_store_report_unseen(going);
+	error = consolidate_settle(catalog, &origins);
+	origins_done(&origins);
+	if (error)
+		report_hint("it is no snapshot any more, and nothing needs it: the same command goes on with it");
+	return error;
+}
+
 /* Nothing stands on it: it can go as it is.  1: something does. */
 static int remove_unused(const char *clone_name, const char *snapshot)
 {
 	struct catalog catalog;
-	struct clone *clone, *layer;
+	struct clone *clone, *layer = NULL, *going = NULL;
 	char *names;
 	int error = catalog_open(&catalog, CATALOG_CHANGE);
 
 	if (error)
 		return error;
 	clone = catalog_need_clone(&catalog, clone_name);
-	layer = clone ? snapshot_need(&catalog, clone, snapshot) : NULL;
-	if (layer) {
+	if (clone && !catalog_snapshot(&catalog, clone, snapshot))
+		going = catalog_snapshot_going(&catalog, clone, snapshot);
+	if (clone && !going)
+		layer = snapshot_need(&catalog, clone, snapshot);
+	if (going) {
+		error = remove_going(&catalog, going);
+	} else if (layer) {
 		names = catalog_dependents(&catalog, layer, NULL);
 		error = names ? 1 : snapshot_remove(&catalog, layer);
 		free(names);

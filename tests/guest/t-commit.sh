@@ -54,6 +54,30 @@ test_commit() {
 	assert_eq "$(sum vm)" "$now" content
 }
 
+# What is in the way is found before the clone is frozen: it has no layer from it.
+test_refused_before_the_clone_is_frozen() {
+	local small
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	small=$(make_loop 8M)
+	expect_fail lclone commit vm --template new --to /nowhere/new.raw
+	expect_said "cannot be made"
+	expect_fail lclone commit vm --template new --to "$small"
+	expect_said "is smaller than the clone"
+	expect_fail lclone create vm --from vm
+	expect_said "there is a clone of this name"
+	touch "$DIR/new.lclone"
+	expect_fail lclone create new --from vm
+	expect_said "File exists"
+	assert_eq "$(layers_of vm)" "" layers
+	rm "$DIR/new.lclone"
+	lclone create new --from vm
+	assert_eq "$(layers_of vm)" - "layers at last"
+	assert_eq "$(sum vm)" "$(sum new)" content
+	lclone remove new
+	lclone remove vm
+}
+
 test_commit_to_a_device() {
 	local dev small now
 	tool_up

@@ -133,6 +133,18 @@ test_tool_killed_in_a_resize() {
 	assert_eq "$(sum_of vm 16)" "$sum" "content at last"
 }
 
+# The device is held while the table of before is on its way: a signal that ends the tool waits for that.
+test_tool_signalled_when_the_change_fails() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	FAIL_RESUME=1 killed_held 15 1 resize vm +4M
+	assert_eq "$(dmsetup info -c --noheadings -o suspended vm)" Active state
+	in_order vm
+	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((16 << 20)) size
+	lclone resize vm +4M
+	lclone remove vm
+}
+
 # announced WORD...: of the next table of "clone".
 announced() {
 	dmsetup message clone 0 change "$@"

@@ -58,6 +58,74 @@ test_qcow2() {
 	[ ! -e state/images/q.raw ] || fail "the converted image stayed"
 }
 
+# qemu_img LINE...: a script takes the place of qemu-img; its last argument is in $to.
+qemu_img() {
+	command -v qemu-img >/dev/null || skip "no qemu-img"
+	mkdir bin
+	printf '%s\n' '#!/bin/bash' 'to=${*: -1}' "$@" >bin/qemu-img
+	chmod +x bin/qemu-img
+}
+
+# An image of which a part was written when the power went is not taken for the whole one.
+test_qcow2_cut_short() {
+	catalog
+	qemu-img convert -O qcow2 gold.img gold.qcow2
+	# shellcheck disable=SC2016
+	qemu_img 'head -c 1M gold.img >"$to"' 'kill -9 $PPID'
+	expect 137 env PATH="$PWD/bin:$PATH" "$LCLONE" template add q gold.qcow2
+	[ "$(ls state/images)" = q.raw.part ] || fail "there is $(ls state/images)"
+	expect 0 lclone template add q gold.qcow2
+	cmp gold.img state/images/q.raw
+	[ "$(ls state/images)" = q.raw ] || fail "there is $(ls state/images)"
+}
+
+# Two that write into one directory.
+test_qcow2_twice() {
+	catalog
+	mkdir images
+	qemu-img convert -O qcow2 gold.img gold.qcow2
+	qemu_img "PATH=$PATH LCLONE_STATE_DIR=$PWD/other '$LCLONE' template add q gold.qcow2 --dir images 2>other.err && exit 1" \
+		"exec $(command -v qemu-img) \"\$@\""
+	expect 0 env PATH="$PWD/bin:$PATH" "$LCLONE" template add q gold.qcow2 --dir images
+	grep -q 'another command is writing it' other.err || fail "the second said: $(<other.err)"
+	cmp gold.img images/q.raw
+}
+
+# traced VERB...: the calls that change directories or make them durable, one a line.
+traced() {
+	command -v strace >/dev/null || skip "no strace"
+	expect 0 env ASAN_OPTIONS=detect_leaks=0 strace -qq -y -o trace \
+		-e trace=openat,mkdir,fsync,unlink,rename,renameat2 "$LCLONE" "$@"
+}
+# in_order PATTERN...: there are such lines of the trace, each behind the one before.
+in_order() {
+	local at=0 pattern found
+	for pattern; do
+		found=$(grep -nm1 -E -- "$pattern" <(tail -n "+$((at + 1))" trace)) ||
+			fail "after line $at there is no $pattern in: $(grep -v '^openat.*O_RDONLY' trace)"
+		at=$((at + ${found%%:*}))
+	done
+}
+
+# What the catalog names is there after a loss of power, and what it forgets is not.
+test_directories_are_durable() {
+	local here
+	here=$(pwd -P)
+	export LCLONE_STATE_DIR=$here/a/b
+	head -c 4M /dev/urandom >gold.img
+	qemu-img convert -O qcow2 gold.img gold.qcow2 2>/dev/null || skip "no qemu-img"
+	traced template add gold gold.qcow2
+	in_order 'mkdir\(.*/a"' "fsync.*<$here>" 'mkdir\(.*/a/b"' "fsync.*<$here/a>" 'mkdir\(.*/images"' "fsync.*<$here/a/b>" \
+		"fsync.*gold.raw.part>" 'renameat2.*gold.raw"' "fsync.*<$here/a/b/images>" 'rename\(.*catalog.json"'
+	mkdir d
+	traced create vm --template gold --dir d --no-activate
+	in_order 'openat.*vm.lclone.*O_CREAT' "fsync.*<$here/d>" 'fsync.*vm.lclone' 'rename\(.*catalog.json"'
+	traced remove vm
+	in_order 'unlink.*vm.lclone' "fsync.*<$here/d>" 'rename\(.*catalog.json"'
+	traced template remove gold
+	in_order 'unlink.*gold.raw' "fsync.*<$here/a/b/images>" 'rename\(.*catalog.json"'
+}
+
 test_clone() {
 	catalog
 	create vm --size 64M --json
@@ -91,6 +159,24 @@ test_count() {
 	[ ! -s b2.lclone ] || fail "it wrote to a file that was there"
 	expect 2 lclone create c --count 0 --template gold --dir .
 	expect 2 lclone create c --count 2 --template gold --store /dev/null
+}
+
+# What is in the way of a clone of a clone is found before that one is frozen, or even looked at whether it can be.
+test_from_is_checked_first() {
+	catalog
+	create vm
+	create other
+	touch z2.lclone
+	stopped() { expect 1 lclone "${@:2}"; says "^lclone: .*$1"; }
+	stopped 'there is a clone of this name' create other --from vm
+	stopped 'z2.lclone: cannot be made: File exists' create z --count 2 --from vm
+	stopped 'nowhere: no directory to put a store in' create z --from vm --dir nowhere
+	stopped 'there is no such volume group' create z --from vm --vg nowhere --store-size 16M
+	stopped 'is too small for a store' create z --from vm --store-size 1M
+	stopped 'a clone of .* is too large' create z --from vm --size 1000000T
+	stopped 'is not a block device' create z --from vm --store gold.img
+	expect 0 lclone list --json
+	json '.clones | map(.layers) == [[], []]'
 }
 
 test_names() {

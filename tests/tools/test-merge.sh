@@ -135,3 +135,168 @@ test_tool_killed_in_a_consolidation() {
 	json '.clones | map(select(.name == "vm3"))[0].layers | length == 1'
 	jq -e '.layers | map(select(.replaced)) == []' state/catalog.json || fail "a replaced store is left"
 }
+
+# Sets up clone vm with snapshots s1 and s2, all of it files in d.
+files() {
+	local name dev below=()
+	export LCLONE_STATE_DIR=$PWD/state
+	mkdir d
+	for name in s1 s2 vm; do
+		file d/$name.lclone 64M
+		loop d/$name.lclone
+		expect 0 lclone format "$dev" --origin - --size 16M --name vm "${below[@]}"
+		[ ${#below[@]} -eq 0 ] || "$HELPERS/freeze-store" "${below[-1]}" "$old"
+		fill "$dev" ${#name} 4 0 >/dev/null
+		old=$name below+=(--layer "$dev")
+	done
+	for dev in "${below[@]}"; do
+		[ "$dev" = --layer ] || losetup -d "$dev"
+	done
+	expect 0 lclone scan d
+	expect 0 lclone list --json
+	json '.clones | map(.layers | map(.snapshot)) == [["s1", "s2"]]'
+	ls d >files
+}
+
+# left_over FROM: sets n, from FROM on, to where a consolidation that is killed leaves $left.
+left_over() {
+	left=
+	for ((n = $1; ; n++)); do
+		killed_at $n consolidate vm --drop-snapshots || fail "it leaves nothing, from $1 on"
+		left=$(ls d | comm -13 files - | grep -vxF vm@77.m3.lclone) || true
+		[ -z "$left" ] || break
+	done
+	[[ $left =~ ^vm@[0-9]+\.m1\.lclone$ ]] || fail "it has left $left"
+}
+
+# What was killed at any time before the catalog had it goes, though the next one takes another name.
+test_killed_consolidation_is_swept() {
+	local n left steps=0 whole=0
+	files
+	for ((n = 1; ; n++)); do
+		left_over $n
+		! jq -e '.layers[] | select(.store_path | endswith("'"$left"'"))' state/catalog.json >/dev/null || break
+		! lclone info "d/$left" >/dev/null 2>&1 || whole=$((whole + 1))
+		mv "d/$left" d/vm@77.m3.lclone
+		steps=$((steps + 1))
+	done
+	[ "$steps" -gt 4 ] && [ "$whole" -gt 0 ] || fail "$steps steps, the layer whole at $whole"
+	expect 0 lclone consolidate vm
+	[ "$(ls d)" = "$(printf '%s\n' vm.lclone "$left" | sort)" ] || fail "there is $(ls d)"
+	expect 0 lclone check d/vm.lclone
+}
+
+test_killed_consolidation_is_removed_with_the_clone() {
+	local n left
+	files
+	left_over 1
+	expect 0 lclone remove vm
+	says 'a command that was cut short has left it'
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
+
+# What is like one but for one thing stays: it has another name, it is in use, it is a whole store whose
+# content is in no other layer, or which is of another clone.
+test_what_is_not_left_by_a_consolidation_stays() {
+	local n left
+	files
+	file d/vm@1.m1.lclone.old 64M
+	file d/vm@m1.lclone 64M
+	file d/vm@1.m.lclone 64M
+	file d/vmm@1.m1.lclone 64M
+	file d/vm@5.m1.lclone 64M
+	echo text >d/vm@6.m1.lclone
+	store d/vm@7.m1.lclone 64M --origin - --size 16M --name vm
+	"$HELPERS/freeze-store" d/vm@7.m1.lclone s2
+	cp d/s2.lclone d/vm@8.m1.lclone
+	cp d/s2.lclone d/vm@9.m1.lclone
+	loop d/vm@9.m1.lclone
+	ls d >files
+	exec 9>>d/vm@5.m1.lclone
+	flock -n 9
+	# Its layer is not what the catalog says: the copy may be the only one.
+	mv d/s1.lclone s1
+	expect 1 lclone consolidate vm --drop-snapshots
+	[ -e d/vm@8.m1.lclone ] || fail "the only copy of a layer is gone"
+	mv s1 d/s1.lclone
+	expect 0 lclone remove vm
+	grep -vxF -e vm@8.m1.lclone -e vm.lclone -e s1.lclone -e s2.lclone files | diff - <(ls d) ||
+		fail "something else is there"
+	exec 9>&-
+}
+
+# Cut short at any step, and with the catalog lost: what is left is found as the clone, and goes with it.
+test_tool_killed_in_a_removal() {
+	local n steps=0
+	files
+	mkdir keep
+	cp --sparse=always d/* keep
+	for ((n = 1; ; n++)); do
+		killed_at $n remove vm || break
+		steps=$n
+		rm state/catalog.json
+		expect 0 lclone scan d
+		if [ -n "$(ls d)" ]; then
+			expect 0 lclone remove vm
+			[ -z "$(ls d)" ] || fail "killed at $n, $(ls d) stays"
+		fi
+		cp --sparse=always keep/* d
+		expect 0 lclone scan d
+	done
+	[ "$steps" -gt 4 ] || fail "it has no more than $steps steps"
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
+
+# Its store is gone, and a scan of the host does not take away the name by which the layers can go.
+test_layers_of_a_lost_clone_can_be_removed() {
+	files
+	rm d/vm.lclone
+	expect 0 lclone scan
+	says "vm: warning: its store .* was not found; the catalog keeps it while there are layers of it"
+	expect 0 lclone remove vm
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+	jq -e '.clones == [] and .layers == []' state/catalog.json >/dev/null || fail "the catalog has something"
+}
+
+# What cannot go is found before anything is gone.
+test_removal_is_checked_first() {
+	files
+	zero d/s1.lclone 0
+	refused 's1.lclone: is not an lclone store' lclone remove vm
+	[ "$(ls d)" = "$(<files)" ] || fail "there is only $(ls d)"
+	expect 0 lclone remove --force vm
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
+
+# What could not be removed is removed by the same command, when it can be.
+test_removal_of_a_snapshot_is_taken_up_again() {
+	files
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	expect 0 lclone reset vm
+	mount --bind d d && mount -o remount,ro,bind d || skip "cannot mount"
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
+	expect 0 lclone tree
+	! grep -q s2 out || fail "it is a snapshot still"
+	umount d
+	expect 0 lclone remove vm@s2
+	[ ! -e d/s2.lclone ] || fail "its store stays"
+	refused 'it has no snapshot s2' lclone remove vm@s2
+}
+
+# The same when it has been merged into what stands on it.
+test_merging_of_a_snapshot_is_taken_up_again() {
+	files
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	mkdir e
+	mount --bind d d && mount -o remount,ro,bind d || skip "cannot mount"
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s1 --dir e
+	refused 'cannot be removed: Read-only file system' lclone remove vm@s1
+	expect 0 lclone list --json
+	json '.clones | map(.layers | map(.snapshot)) == [["s2"]]'
+	umount d
+	expect 0 lclone remove vm@s1
+	[ "$(ls d)" = vm.lclone ] || fail "there is $(ls d)"
+	expect 0 lclone check d/vm.lclone
+	refused 'it has no snapshot s1' lclone remove vm@s1
+}

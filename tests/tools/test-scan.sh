@@ -111,6 +111,33 @@ test_unfinished_child_of_a_snapshot_set() {
 	json '.clones | map(select(.name == "b"))[0].store.path == "'"$b2"'"'
 }
 
+# The one that has it has another one since: the other is still to have it, for which it takes a kernel.
+test_set_whose_store_is_a_layer_now() {
+	local name
+	export LCLONE_STATE_DIR=$PWD/state
+	for name in a b; do
+		store $name.img 16M --origin - --size 1G --name $name
+		loop $name.img
+		eval "$name=$dev"
+		file ${name}2.img 16M
+		loop ${name}2.img
+		eval "${name}2=$dev"
+		expect 0 lclone format "$dev" --origin - --layer "${!name}"
+		"$HELPERS/freeze-store" "$dev" one set
+	done
+	file a3.img 16M
+	loop a3.img
+	"$HELPERS/freeze-store" "$a" one
+	expect 0 lclone format "$dev" --origin - --layer "$a" --layer "$a2"
+	"$HELPERS/freeze-store" "$a2" two
+	expect 0 lclone scan "$a" "$a2" "$dev" "$b" "$b2"
+	expect 1 lclone consolidate b
+	! grep -q 'has been undone' err || fail "it is undone"
+	expect 0 lclone info "$b2"
+	expect 0 lclone list --json
+	json '.clones | map(.layers | map(.snapshot)) == [["one", "two"], ["one"]]'
+}
+
 # Sets $l, $h and $c: a frozen layer "one", and two stores of one clone that were made above it: the
 # one that it has, and one for a rollback that was cut short.
 two_heads() {

@@ -4,9 +4,11 @@
  * of what changes anything: ioctl (but for those that ask only), fsync, rename,
  * unlink.  N beyond the last: it goes on to its end.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
+ * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
@@ -44,6 +46,15 @@ static bool only_asks(unsigned long request)
 	}
 }
 
+static bool resume_fails(void)
+{
+	static long left = -1;
+
+	if (left < 0)
+		left = getenv("FAIL_RESUME") ? atol(getenv("FAIL_RESUME")) : 0;
+	return left && !--left;
+}
+
 static void suspended(void)
 {
 	static long left = -1;
@@ -62,6 +73,13 @@ static bool suspends(unsigned long request, const void *argument)
 	return request == DM_DEV_SUSPEND && (dm->flags & DM_SUSPEND_FLAG);
 }
 
+static bool resumes(unsigned long request, const void *argument)
+{
+	const struct dm_ioctl *dm = argument;
+
+	return request == DM_DEV_SUSPEND && !(dm->flags & DM_SUSPEND_FLAG);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
@@ -75,6 +93,10 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(list);
 	if (!only_asks(request))
 		step();
+	if (resumes(request, argument) && resume_fails()) {
+		errno = EIO;
+		return -1;
+	}
 	holds = suspends(request, argument);
 	result = real(fd, request, argument);
 	if (holds)
