@@ -156,15 +156,21 @@ static void live(struct kunit *test, const struct life *life, u32 crashes)
 	clone_delete(clone);
 }
 
-/* As many crashes as in @lives lives, or less than one life has where that is too long. */
+/*
+ * As many crashes as in @lives lives; or less than one life has where that is too long,
+ * with less between them.
+ */
 static void live_often(struct kunit *test, u32 lives, const struct life *life)
 {
 	u32 left = random_rounds(lives * CRASHES);
+	struct life shorter = *life;
 	u32 now;
 
+	if (left < CRASHES)
+		shorter.events /= 5;
 	for (; left && test->status != KUNIT_FAILURE; left -= now) {
 		now = min(left, (u32)CRASHES);
-		live(test, life, now);
+		live(test, &shorter, now);
 	}
 }
 
