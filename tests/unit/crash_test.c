@@ -158,7 +158,7 @@ static void live(struct kunit *test, const struct life *life, u32 crashes)
 
 /*
  * As many crashes as in @lives lives; or less than one life has where that is too long,
- * with less between them.
+ * with less between them, in fewer places.
  */
 static void live_often(struct kunit *test, u32 lives, const struct life *life)
 {
@@ -166,8 +166,10 @@ static void live_often(struct kunit *test, u32 lives, const struct life *life)
 	struct life shorter = *life;
 	u32 now;
 
-	if (left < CRASHES)
+	if (left < CRASHES) {
 		shorter.events /= 5;
+		shorter.clusters /= 5;
+	}
 	for (; left && test->status != KUNIT_FAILURE; left -= now) {
 		now = min(left, (u32)CRASHES);
 		live(test, &shorter, now);
