@@ -451,8 +451,11 @@ struct lclone_store *lclone_registry_get_layer(const u8 *uuid,
 					       struct block_device *bdev,
 					       struct mapped_device *md);
 
-/* Leaves in memory, of all live stores; and giving up to @most of them back. */
-unsigned long lclone_registry_leaves(void);
+/*
+ * Leaves in memory, and nodes with none below them, of all live stores and layers;
+ * and giving up to @most of them back.
+ */
+unsigned long lclone_registry_pages(void);
 unsigned long lclone_registry_evict(unsigned long most);
 
 /* Asks all of them for what they can give back of the memory of their maps, soon. */
@@ -481,7 +484,7 @@ const char *lclone_child_fault(const struct lc_super *child, const struct lc_sup
  */
 struct lclone_store *lclone_layers_unfrozen(struct lclone *lc);
 
-/* As lclone_registry_leaves() and lclone_registry_evict(), of all chains. */
+/* As lclone_registry_pages() and lclone_registry_evict(), of all chains. */
 unsigned long lclone_chains_pages(void);
 unsigned long lclone_chains_evict(unsigned long most);
 

@@ -137,18 +137,18 @@ static bool may_evict(const struct lclone_store *store)
 }
 
 /* Memory is short: nobody is waited for. */
-unsigned long lclone_registry_leaves(void)
+unsigned long lclone_registry_pages(void)
 {
 	struct lclone_store *store;
-	unsigned long leaves = 0;
+	unsigned long pages = 0;
 
 	if (!mutex_trylock(&stores_lock))
 		return 0;
 	list_for_each_entry(store, &stores, registry_link)
 		if (may_evict(store))
-			leaves += READ_ONCE(store->core.map.leaves_in_memory);
+			pages += READ_ONCE(store->core.map.ends_in_memory);
 	mutex_unlock(&stores_lock);
-	return leaves;
+	return pages;
 }
 
 unsigned long lclone_registry_evict(unsigned long most)

@@ -13,7 +13,7 @@
 #define TICK		HZ
 #define HURRIED_TICK	max(HZ / 50, 1)
 
-/* Leaves that are given back under one hold of the lock. */
+/* Pages that are given back under one hold of the lock. */
 #define EVICT_BATCH	64
 
 struct workqueue_struct *lclone_io_wq;
@@ -180,12 +180,12 @@ static void space_work(struct work_struct *work)
 }
 
 /*
- * One pass over the leaves in memory: those that nobody has looked up since the
- * last pass go.
+ * One pass over what may be given back of a map: what nobody has looked up since
+ * the last pass goes.
  */
 static void evict(struct lc_store *core)
 {
-	unsigned int left = READ_ONCE(core->map.leaves_in_memory);
+	unsigned int left = READ_ONCE(core->map.ends_in_memory);
 
 	while (left) {
 		lc_map_evict(core, min_t(unsigned int, left, EVICT_BATCH));
@@ -211,7 +211,7 @@ static bool evict_below(struct lc_chain *chain)
 		left -= min_t(unsigned int, left, 4 * EVICT_BATCH);
 	}
 	for (i = 0; i < chain->layers; i++) {
-		more |= READ_ONCE(chain->layer[i]->map.leaves_in_memory);
+		more |= READ_ONCE(chain->layer[i]->map.ends_in_memory);
 		evict(chain->layer[i]);
 	}
 	return more;
@@ -259,7 +259,7 @@ static void tick(struct work_struct *work)
 	} else if (lc_checkpoint_wanted(core) && !lc_failed(core)) {
 		if (++store->idle_ticks >= IDLE_TICKS)
 			lc_checkpoint(core);
-	} else if (READ_ONCE(core->map.leaves_in_memory)) {
+	} else if (READ_ONCE(core->map.ends_in_memory)) {
 		evict(core);
 		evict_below(core->chain);
 		/* What was replayed without being written stays for good. */

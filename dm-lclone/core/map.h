@@ -9,6 +9,9 @@
  * leaves that a round has still to gather, are capped at what one checkpoint can
  * always write.  Only a page that is none of the three, and whose entries are
  * all durable, may be evicted.
+ *
+ * An "end" is the lowest page in memory on its way from the root: a leaf, or a
+ * node with nothing below it in memory.  Eviction goes from there upwards.
  */
 #ifndef LCLONE_MAP_H
 #define LCLONE_MAP_H
@@ -23,6 +26,7 @@ struct lc_page {
 	struct lc_node *parent;		/* NULL for the root */
 	struct list_head dirty_link;	/* in map->dirty[level] */
 	struct list_head writing_link;	/* in the checkpoint's list of its level */
+	struct list_head ends_link;	/* in map->ends; never the root */
 	u64 index;			/* in its level */
 	u32 claims;
 	struct lc_ref old;		/* its address is freed when the checkpoint is done */
@@ -31,22 +35,21 @@ struct lc_page {
 	bool dirty;
 	bool writing;
 	bool promised;			/* store space is set aside for it */
+	bool referenced;		/* looked up since the last try to evict it */
 	struct rcu_head rcu;		/* the environment's, for *_put() */
 };
 
 struct lc_leaf {
 	struct lc_page page;
 	struct list_head journal_link;	/* in map->journal or round->leaves */
-	struct list_head leaves_link;	/* in map->leaves */
 	u64 round;			/* the latest round that it waits for */
-	bool referenced;		/* looked up since the last try to evict it */
 	DECLARE_BITMAP(unjournaled, LC_LEAF_ENTRIES);
 	u32 entry[LC_LEAF_ENTRIES];	/* read without the lock */
 };
 
 struct lc_node {
 	struct lc_page page;
-	u32 children;			/* in memory */
+	u32 children;			/* in memory, or being read */
 	struct lc_ref ref[LC_NODE_CHILDREN];
 	struct lc_page *child[LC_NODE_CHILDREN];	/* read without the lock */
 };
@@ -56,7 +59,8 @@ struct lc_map {
 	u64 span[LC_MAX_HEIGHT + 1];	/* leaves below one child, by level */
 	struct list_head dirty[LC_MAX_HEIGHT + 1];	/* pages by level */
 	struct list_head journal;	/* leaves with entries to journal */
-	struct list_head leaves;	/* all leaves in memory, oldest first */
+	struct list_head ends;		/* what may be evicted, oldest first */
+	u32 ends_in_memory;		/* length of @ends */
 	u32 leaves_in_memory;
 	u32 nodes_in_memory;
 	u32 charged;			/* pages for which lc_page_charged() */
@@ -117,10 +121,13 @@ struct lc_leaf *lc_map_leaf(struct lc_store *store, u64 block);
 struct lc_page *lc_map_visit(struct lc_store *store, u64 block, u64 *covered);
 
 /*
- * Gives back up to @most clean leaves, and the nodes above that get empty, after
- * a look at no more than four times as many.  Any context.  Returns how many.
+ * Gives back up to @most clean ends, and the nodes above that get empty, after a
+ * look at no more than four times as many.  Any context.  Returns how many ends.
  */
 u32 lc_map_evict(struct lc_store *store, u32 most);
+
+/* Puts the zeroed @root above the root, and no other page.  Under the lock. */
+void lc_map_raise(struct lc_store *store, struct lc_node *root);
 
 /* Where the parent, or the superblock, keeps the ref of a page. */
 struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page);

@@ -131,7 +131,7 @@ static void tick_work(void)
 	} else if (lc_checkpoint_wanted(store) && !lc_failed(store)) {
 		if (++edge.idle_ticks >= 3)
 			lc_checkpoint(store);
-	} else if (READ_ONCE(store->map.leaves_in_memory)) {
+	} else if (READ_ONCE(store->map.ends_in_memory)) {
 		lc_map_evict(store, 64);
 		layers_evict_idle();
 		if (lc_failed(store))

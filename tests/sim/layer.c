@@ -354,7 +354,7 @@ bool layers_evict_idle(void)
 	more = READ_ONCE(layers.chain.pages_in_memory);
 	lc_chain_evict(&layers.chain, 64);
 	for (i = 0; i < layers.count; i++) {
-		more |= READ_ONCE(layers.layer[i].store->map.leaves_in_memory);
+		more |= READ_ONCE(layers.layer[i].store->map.ends_in_memory);
 		lc_map_evict(layers.layer[i].store, 64);
 	}
 	return more;
