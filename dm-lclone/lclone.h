@@ -10,9 +10,9 @@
  * rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
  * priority), lclone_meta_wq for ticks and checkpoints and lclone_space_wq for
  * reclaiming and scans; copy.c has one more for what comes after its reads.  A
- * deferred bio or a scan may wait for a page that the metadata queue gives back,
+ * deferred bio may wait for a page of the map that the metadata queue gives back,
  * and a round for a checkpoint; nothing waits the other way round but a checkpoint
- * that needs a scan, which it does itself.
+ * that needs a scan, which it does itself and which takes no page of the map.
  */
 #ifndef LCLONE_H
 #define LCLONE_H

@@ -35,7 +35,7 @@ int lclone_work_init(void)
 					 WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!lclone_meta_wq)
 		goto free_round;
-	/* A scan may wait for memory that a tick has to give back. */
+	/* Reclaims and scans wait for drains, and others for the tick meanwhile. */
 	lclone_space_wq = alloc_workqueue("lclone_space",
 					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!lclone_space_wq)
@@ -218,17 +218,18 @@ static bool evict_below(struct lc_chain *chain)
 }
 
 /*
- * Somebody waits for memory that is in maps: all steps of a tick at once, and
- * whatever is clean by now goes.
+ * Somebody waits for memory that is in maps: what is clean goes at once, before the
+ * steps of a tick, which may take their time; then what they have made clean.
  */
 static void give_back(struct lc_store *core)
 {
+	evict(core);
+	evict_below(core->chain);
 	if (lc_round_wanted(core))
 		lc_round_run(core, true);
 	if (lc_checkpoint_wanted(core))
 		lc_checkpoint(core);
 	evict(core);
-	evict_below(core->chain);
 }
 
 /*

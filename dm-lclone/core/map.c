@@ -13,6 +13,11 @@ static struct lc_leaf *leaf_of(struct lc_page *page)
 	return container_of(page, struct lc_leaf, page);
 }
 
+u32 lc_map_slot(const struct lc_map *map, unsigned int level, u64 block)
+{
+	return (u32)(lc_leaf_index(block) / map->span[level] % LC_NODE_CHILDREN);
+}
+
 u64 lc_subtree_blocks(const struct lc_map *map, unsigned int level)
 {
 	return level ? map->span[level] * LC_NODE_CHILDREN * LC_LEAF_ENTRIES :
@@ -220,9 +225,8 @@ static void page_init(struct lc_page *page, struct lc_node *parent, u32 slot)
 	}
 }
 
-/* Reads the page that @ref names and decodes it into @into. */
-static int read_page(struct lc_store *store, const struct lc_ref *ref,
-		     struct lc_page_id id, void *into)
+const char *lc_page_read(struct lc_store *store, const struct lc_ref *ref,
+			 struct lc_page_id id, void *into)
 {
 	const struct lc_super *super = &store->super;
 	void *page = store->ops->page_get(store->ctx, true);
@@ -239,6 +243,14 @@ static int read_page(struct lc_store *store, const struct lc_ref *ref,
 					     &super->layout, into);
 	}
 	store->ops->page_put(store->ctx, page);
+	return why;
+}
+
+static int read_page(struct lc_store *store, const struct lc_ref *ref,
+		     struct lc_page_id id, void *into)
+{
+	const char *why = lc_page_read(store, ref, id, into);
+
 	if (!why)
 		return 0;
 	store->ops->report(store->ctx, why, ref->address);

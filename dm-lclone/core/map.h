@@ -109,14 +109,22 @@ int lc_map_load(struct lc_store *store, u64 block);
  */
 int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state);
 
+/*
+ * Reads the leaf or node @id that @ref, which is of a page, says is on disk, into
+ * @into: LC_LEAF_ENTRIES entries, or LC_NODE_CHILDREN refs.  Process context.
+ * Returns NULL, or what is wrong.
+ */
+const char *lc_page_read(struct lc_store *store, const struct lc_ref *ref,
+			 struct lc_page_id id, void *into);
+
 /* The leaf of @block when it is in memory.  Under the lock. */
 struct lc_leaf *lc_map_leaf(struct lc_store *store, u64 block);
 
 /*
  * For a walk of the whole map.  Under the lock.  Returns the page of the leaf of
  * @block, or of the lowest node in memory on the way to it; @covered is the
- * number of blocks from @block on that it speaks for, or 0 when the page below
- * it has to be loaded first.
+ * number of blocks from @block on that it speaks for, or 0 when there is a page
+ * below it that is not in memory.
  */
 struct lc_page *lc_map_visit(struct lc_store *store, u64 block, u64 *covered);
 
@@ -161,6 +169,9 @@ void lc_leaf_set(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 		 u32 value);
 void lc_leaf_replay(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 		    u32 value);
+
+/* The child of a node of @level, which is on the way to @block, that is so, too. */
+u32 lc_map_slot(const struct lc_map *map, unsigned int level, u64 block);
 
 /* The entries of a subtree of @level, for a ref that says all are zero. */
 u64 lc_subtree_blocks(const struct lc_map *map, unsigned int level);

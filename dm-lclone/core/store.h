@@ -53,6 +53,7 @@ struct lc_ops {
 	/* Zeroed memory.  Process context; may sleep; NULL when there is none. */
 	struct lc_leaf *(*leaf_get)(void *ctx);
 	struct lc_node *(*node_get)(void *ctx);
+	/* The same for a scan: its bitmap, and what it reads of the map. */
 	void *(*bitmap_get)(void *ctx, size_t bytes);
 	/* Any context.  Leaves and nodes go when lock-free readers are done. */
 	void (*leaf_put)(void *ctx, struct lc_leaf *leaf);

@@ -163,23 +163,17 @@ static void op_node_put(void *ctx, struct lc_node *node)
 
 static void *op_bitmap_get(void *ctx, size_t bytes)
 {
-	void *bitmap;
-
 	(void)ctx;
 	may_sleep();
-	if (edge.no_memory && random_chance(50))
+	if (edge.no_memory && random_chance(25))
 		return NULL;
-	bitmap = memory_page_get();
-	if (bytes > LC_BLOCK_SIZE)
-		violation("a bitmap of %zu bytes", bytes);
-	memset(bitmap, 0, LC_BLOCK_SIZE);
-	return bitmap;
+	return memory_bitmap_get(bytes);
 }
 
 static void op_bitmap_put(void *ctx, void *bitmap)
 {
 	(void)ctx;
-	memory_page_put(bitmap);
+	memory_bitmap_put(bitmap);
 }
 
 static void op_kick(void *ctx, enum lc_kick what)

@@ -131,14 +131,19 @@ static void op_page_put(void *ctx, void *page)
 	put(ctx, page);
 }
 
+static void *get_of_map(struct host *host, size_t bytes)
+{
+	return host->no_leaves ? NULL : get(host, bytes);
+}
+
 static struct lc_leaf *op_leaf_get(void *ctx)
 {
-	return get(ctx, sizeof(struct lc_leaf));
+	return get_of_map(ctx, sizeof(struct lc_leaf));
 }
 
 static struct lc_node *op_node_get(void *ctx)
 {
-	return get(ctx, sizeof(struct lc_node));
+	return get_of_map(ctx, sizeof(struct lc_node));
 }
 
 static void *op_bitmap_get(void *ctx, size_t bytes)

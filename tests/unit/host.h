@@ -38,6 +38,7 @@ struct host {
 	u32 memory_out;			/* pages, leaves, nodes, bitmaps given out */
 	u32 scarce_percent;		/* of the page_get()s that may fail, that do */
 	bool no_memory;			/* leaf_get() and so on fail */
+	bool no_leaves;			/* leaf_get() and node_get() alone do */
 
 	/* Of the test; may be NULL. */
 	void (*pause)(struct host *host);
