@@ -21,6 +21,7 @@ static LIST_HEAD(chains);
 static const struct lc_chain_ops chain_ops = {
 	.merged_get = lclone_merged_get,
 	.merged_put = lclone_merged_put,
+	.root_get = lclone_index_root_get,
 	.index_get = lclone_index_get,
 	.index_put = lclone_index_put,
 };

@@ -333,13 +333,15 @@ void *lclone_page_get(void *ctx, bool wait);
 void lclone_page_put(void *ctx, void *page);
 struct lc_leaf *lclone_leaf_get(void *ctx);
 void lclone_leaf_put(void *ctx, struct lc_leaf *leaf);
-struct lc_node *lclone_node_get(void *ctx);
+struct lc_node *lclone_root_get(void *ctx);
+bool lclone_nodes_get(void *ctx, struct lc_node **node, u32 count);
 void lclone_node_put(void *ctx, struct lc_node *node);
 
 /* As struct lc_chain_ops says. */
 struct lc_merged *lclone_merged_get(void *ctx);
 void lclone_merged_put(void *ctx, struct lc_merged *merged);
-struct lc_index_node *lclone_index_get(void *ctx);
+struct lc_index_node *lclone_index_root_get(void *ctx);
+bool lclone_index_get(void *ctx, struct lc_index_node **node, u32 count);
 void lclone_index_put(void *ctx, struct lc_index_node *node);
 
 void *lclone_bitmap_get(void *ctx, size_t bytes);

@@ -289,9 +289,37 @@ static int fill_node(struct lc_store *store, const struct lc_ref *ref,
 	return 0;
 }
 
-/* Makes child @slot of @parent, which its caller has pinned, without the lock. */
+/* Nodes that are still to become a part of the map. */
+struct path {
+	u32 nodes;
+	struct lc_node *node[LC_MAX_HEIGHT];
+};
+
+static void put_path(struct lc_store *store, struct path *path)
+{
+	while (path->nodes)
+		store->ops->node_put(store->ctx, path->node[--path->nodes]);
+}
+
+/*
+ * Takes all the nodes that a way of @count needs, before anything is pinned for it:
+ * those that are in maps have to be free to go, if this waits.
+ */
+static int get_path(struct lc_store *store, struct path *path, u32 count)
+{
+	put_path(store, path);
+	if (!store->ops->nodes_get(store->ctx, path->node, count))
+		return -ENOMEM;
+	path->nodes = count;
+	return 0;
+}
+
+/*
+ * Makes child @slot of @parent, which its caller has pinned, without the lock.  A
+ * node is taken from @path.
+ */
 static int make_child(struct lc_store *store, struct lc_node *parent, u32 slot,
-		      struct lc_page **child)
+		      struct path *path, struct lc_page **child)
 {
 	/* Nothing but a checkpoint of the child changes it, and there is none. */
 	const struct lc_ref *ref = &parent->ref[slot];
@@ -309,9 +337,7 @@ static int make_child(struct lc_store *store, struct lc_node *parent, u32 slot,
 			store->ops->leaf_put(store->ctx, leaf);
 		*child = &leaf->page;
 	} else {
-		node = store->ops->node_get(store->ctx);
-		if (!node)
-			return -ENOMEM;
+		node = path->node[--path->nodes];
 		page_init(&node->page, parent, slot);
 		error = fill_node(store, ref, node);
 		if (error)
@@ -367,11 +393,12 @@ static void insert_child(struct lc_store *store, struct lc_page *child)
 static int load(struct lc_store *store, u64 block, u8 *state)
 {
 	struct lc_map *map = &store->map;
+	struct path path = { .nodes = 0 };
 	struct lc_node *parent;
 	struct lc_page *child;
 	unsigned long flags;
 	int error = 0;
-	u32 slot;
+	u32 slot, nodes;
 
 	mutex_lock(&store->load_mutex);
 	spin_lock_irqsave(&store->lock, flags);
@@ -385,9 +412,16 @@ static int load(struct lc_store *store, u64 block, u8 *state)
 				break;
 			}
 		}
+		nodes = parent->page.level - 1u;
+		if (nodes > path.nodes) {
+			spin_unlock_irqrestore(&store->lock, flags);
+			error = get_path(store, &path, nodes);
+			spin_lock_irqsave(&store->lock, flags);
+			continue;	/* others may have been evicted meanwhile */
+		}
 		count_child(map, parent);	/* so that it is not evicted */
 		spin_unlock_irqrestore(&store->lock, flags);
-		error = make_child(store, parent, slot, &child);
+		error = make_child(store, parent, slot, &path, &child);
 		spin_lock_irqsave(&store->lock, flags);
 		if (error)
 			uncount_child(map, parent);
@@ -395,6 +429,7 @@ static int load(struct lc_store *store, u64 block, u8 *state)
 			insert_child(store, child);
 	}
 	spin_unlock_irqrestore(&store->lock, flags);
+	put_path(store, &path);
 	mutex_unlock(&store->load_mutex);
 	return error;
 }
@@ -412,7 +447,7 @@ int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state)
 int lc_map_open(struct lc_store *store)
 {
 	const struct lc_super *super = &store->super;
-	struct lc_node *root = store->ops->node_get(store->ctx);
+	struct lc_node *root = store->ops->root_get(store->ctx);
 	int error;
 
 	if (!root)

@@ -217,7 +217,7 @@ static void write_root(struct lc_store *store, struct lc_node *root)
 /* A root above the root. */
 static int raise_root(struct lc_store *store)
 {
-	struct lc_node *root = store->ops->node_get(store->ctx);
+	struct lc_node *root = store->ops->root_get(store->ctx);
 	struct lc_super *super = &store->super;
 	unsigned long flags;
 	int error = 0;

@@ -137,12 +137,19 @@ static struct lc_leaf *op_leaf_get(void *ctx)
 	return memory_leaf_get();
 }
 
-static struct lc_node *op_node_get(void *ctx)
+static struct lc_node *op_root_get(void *ctx)
 {
 	(void)ctx;
 	may_sleep();
 	sim_point();
 	return memory_node_get();
+}
+
+static bool op_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	while (count--)
+		*node++ = op_root_get(ctx);
+	return true;
 }
 
 static void op_leaf_put(void *ctx, struct lc_leaf *leaf)
@@ -237,7 +244,8 @@ const struct lc_ops edge_ops = {
 	.page_get = op_page_get,
 	.page_put = op_page_put,
 	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
+	.root_get = op_root_get,
+	.nodes_get = op_nodes_get,
 	.bitmap_get = op_bitmap_get,
 	.leaf_put = op_leaf_put,
 	.node_put = op_node_put,

@@ -141,9 +141,29 @@ static struct lc_leaf *op_leaf_get(void *ctx)
 	return get_of_map(ctx, sizeof(struct lc_leaf));
 }
 
-static struct lc_node *op_node_get(void *ctx)
+static struct lc_node *op_root_get(void *ctx)
 {
 	return get_of_map(ctx, sizeof(struct lc_node));
+}
+
+static bool op_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	struct host *host = ctx;
+	u32 i;
+
+	KUNIT_ASSERT_FALSE(host->test, spin_is_locked(&host->store.lock));
+	if (host->nodes)
+		host->nodes(host, count);
+	for (i = 0; i < count; i++) {
+		node[i] = get_of_map(host, sizeof(struct lc_node));
+		if (!node[i])
+			break;
+	}
+	if (i == count)
+		return true;
+	while (i)
+		put(host, node[--i]);
+	return false;
 }
 
 static void *op_bitmap_get(void *ctx, size_t bytes)
@@ -207,7 +227,8 @@ static const struct lc_ops ops = {
 	.page_get = op_page_get,
 	.page_put = op_page_put,
 	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
+	.root_get = op_root_get,
+	.nodes_get = op_nodes_get,
 	.bitmap_get = op_bitmap_get,
 	.leaf_put = op_leaf_put,
 	.node_put = op_node_put,

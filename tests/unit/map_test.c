@@ -329,6 +329,52 @@ static void p9_nodes_without_leaves_are_given_back(struct kunit *test)
 	host_delete(host);
 }
 
+struct asked {
+	u32 times;
+	u32 count;			/* the last time */
+	u32 memory_out;
+};
+
+/* Others wait as well: all that this one has, but for the root, may be taken away. */
+static void nodes_asked(struct host *host, u32 count)
+{
+	struct asked *asked = host->owner;
+
+	asked->times++;
+	asked->count = count;
+	evict_all(host);
+	KUNIT_EXPECT_EQ(host->test, host->store.map.nodes_in_memory, 1);
+	if (asked->memory_out)
+		KUNIT_EXPECT_EQ(host->test, host->memory_out, asked->memory_out);
+	asked->memory_out = host->memory_out;
+}
+
+/* Two that each had a part of their nodes could wait for each other. */
+static void nodes_come_all_at_once_with_nothing_pinned(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 3 * LC_NODE_CHILDREN *
+					  LC_NODE_CHILDREN * LEAF);
+	struct asked asked = { .times = 0 };
+	u64 block = LC_NODE_CHILDREN * LEAF;
+
+	host->owner = &asked;
+	host->nodes = nodes_asked;
+	KUNIT_EXPECT_EQ(test, host->store.map.root->page.level, 3);
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, 0), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 1);
+	KUNIT_EXPECT_EQ(test, asked.count, 2);
+	/* All is there but for the leaf. */
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, LEAF), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 1);
+	/* One would do, but what is above it goes meanwhile. */
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, block), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 3);
+	KUNIT_EXPECT_EQ(test, asked.count, 2);
+	KUNIT_EXPECT_NOT_NULL(test, host_leaf(host, block));
+	KUNIT_EXPECT_EQ(test, host->store.map.nodes_in_memory, 3);
+	host_delete(host);
+}
+
 static void node_of_holes_in_use_stays(struct kunit *test)
 {
 	struct host *host = host_new_open(test, 4096, 127 * LEAF);
@@ -431,6 +477,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(runs_go_on_across_leaves),
 	KUNIT_CASE(leaf_is_read_again_after_it_was_given_back),
 	KUNIT_CASE(p9_nodes_without_leaves_are_given_back),
+	KUNIT_CASE(nodes_come_all_at_once_with_nothing_pinned),
 	KUNIT_CASE(node_of_holes_in_use_stays),
 	KUNIT_CASE(p1_fua_waits_for_the_round_though_the_image_is_on_disk),
 	KUNIT_CASE(p6_damaged_leaf_is_an_error_for_what_it_covers),
