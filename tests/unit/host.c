@@ -190,6 +190,8 @@ static void op_kick(void *ctx, enum lc_kick what)
 {
 	struct host *host = ctx;
 
+	if (host->kick)
+		host->kick(host, what);
 	host->kicks |= what;
 	host->kicked |= what;
 	host->retries += what == LC_KICK_RETRY;

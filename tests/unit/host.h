@@ -47,6 +47,7 @@ struct host {
 	void (*wrote)(struct host *host, u32 block);	/* lc_ops' write */
 	int (*read)(struct host *host, u32 block, void *page);
 	void (*nodes)(struct host *host, u32 count);	/* lc_ops' nodes_get */
+	void (*kick)(struct host *host, enum lc_kick what);
 	void *owner;			/* of the test */
 };
 
