@@ -82,6 +82,7 @@ enum lclone_state {
 struct lclone_store {
 	struct lc_store core;
 	enum lclone_state state;
+	struct mutex state_lock;	/* held to change @state, or to keep @core as it is */
 
 	/* registry.c: under its lock */
 	struct list_head registry_link;

@@ -42,6 +42,7 @@ static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
 	lclone_defer_init(store);
 	lclone_work_setup(store);
 	mutex_init(&store->message_lock);
+	mutex_init(&store->state_lock);
 	memcpy(store->uuid, uuid, LC_UUID_BYTES);
 	store->md = md;
 	return store;
