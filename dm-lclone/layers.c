@@ -314,3 +314,27 @@ unsigned long lclone_chains_evict(unsigned long most)
 	mutex_unlock(&chains_lock);
 	return evicted;
 }
+
+static void sweep_chain(struct lc_chain *chain)
+{
+	unsigned int left = READ_ONCE(chain->pages_in_memory);
+
+	while (left) {
+		lc_chain_evict(chain, min_t(unsigned int, left, LCLONE_EVICT_BATCH));
+		left -= min_t(unsigned int, left, 4 * LCLONE_EVICT_BATCH);
+	}
+}
+
+bool lclone_chains_sweep(void)
+{
+	struct lclone_chain *chain;
+	bool more = false;
+
+	mutex_lock(&chains_lock);
+	list_for_each_entry(chain, &chains, link) {
+		sweep_chain(&chain->core);
+		more |= READ_ONCE(chain->core.pages_in_memory);
+	}
+	mutex_unlock(&chains_lock);
+	return more;
+}

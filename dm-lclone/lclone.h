@@ -8,7 +8,7 @@
  *
  * Work is done on queues of the module, none of the clone's own, each with a
  * rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
- * priority), lclone_meta_wq for ticks and checkpoints and lclone_space_wq for
+ * priority), lclone_meta_wq for ticks, the sweep and checkpoints, lclone_space_wq for
  * reclaiming and scans; copy.c has one more for what comes after its reads.  A
  * deferred bio may wait for a page of the map that the metadata queue gives back,
  * and a round for a checkpoint; nothing waits the other way round but a checkpoint
@@ -329,7 +329,7 @@ static inline void lclone_leave(struct lclone_store *store, struct lclone_io *io
 int lclone_memory_init(void);
 void lclone_memory_exit(void);
 
-/* As struct lc_ops says; @ctx is not looked at. */
+/* As struct lc_ops says.  What is for a layer has the sweep look after it. */
 void *lclone_page_get(void *ctx, bool wait);
 void lclone_page_put(void *ctx, void *page);
 struct lc_leaf *lclone_leaf_get(void *ctx);
@@ -400,6 +400,19 @@ void lclone_tick_soon(struct lclone_store *store);
 /* The same at once, for a store that is live.  Any context. */
 void lclone_tick_now(struct lclone_store *store);
 
+/* Looks after what layers have in memory: in a second, or at once.  Any context. */
+void lclone_sweep_soon(void);
+void lclone_sweep_now(void);
+
+/* Pages that are given back under one hold of a lock. */
+#define LCLONE_EVICT_BATCH	64
+
+/*
+ * One pass over what may be given back of a map: what nobody has looked up since the
+ * last pass goes.  Any context.
+ */
+void lclone_evict(struct lc_store *core);
+
 /* A device below has no space: tells people, and has the tick try again.  Any context. */
 void lclone_below_full(struct lclone_store *store);
 
@@ -464,6 +477,9 @@ unsigned long lclone_registry_evict(unsigned long most);
 /* Asks all of them for what they can give back of the memory of their maps, soon. */
 void lclone_registry_hurry(void);
 
+/* lclone_evict() of all layers.  Returns whether another pass can give back more. */
+bool lclone_registry_sweep(void);
+
 /* layers.c: chains of layers --------------------------------------------- */
 
 /*
@@ -487,9 +503,10 @@ const char *lclone_child_fault(const struct lc_super *child, const struct lc_sup
  */
 struct lclone_store *lclone_layers_unfrozen(struct lclone *lc);
 
-/* As lclone_registry_pages() and lclone_registry_evict(), of all chains. */
+/* As the functions of registry.c with such names, of all chains. */
 unsigned long lclone_chains_pages(void);
 unsigned long lclone_chains_evict(unsigned long most);
+bool lclone_chains_sweep(void);
 
 /* After a store has stopped to be live: nobody evicts its leaves any more. */
 void lclone_registry_settle(void);

@@ -179,6 +179,23 @@ void lclone_registry_hurry(void)
 	list_for_each_entry(store, &stores, registry_link)
 		lclone_tick_now(store);
 	mutex_unlock(&stores_lock);
+	lclone_sweep_now();
+}
+
+bool lclone_registry_sweep(void)
+{
+	struct lclone_store *store;
+	bool more = false;
+
+	mutex_lock(&stores_lock);
+	list_for_each_entry(store, &stores, registry_link) {
+		if (READ_ONCE(store->state) != LCLONE_LAYER)
+			continue;
+		lclone_evict(&store->core);
+		more |= lc_map_evictable(&store->core);
+	}
+	mutex_unlock(&stores_lock);
+	return more;
 }
 
 void lclone_registry_settle(void)

@@ -281,6 +281,7 @@ static void make_layer(struct lclone_store *store)
 	store->core.chain = NULL;
 	store->kicks = 0;
 	set_state(store, LCLONE_LAYER);
+	lclone_sweep_soon();
 }
 
 static const char *freeze(struct lclone *lc, struct lclone_store *old,

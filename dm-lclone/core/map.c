@@ -538,6 +538,22 @@ u32 lc_map_evict(struct lc_store *store, u32 most)
 	return evicted;
 }
 
+bool lc_map_evictable(struct lc_store *store)
+{
+	struct lc_page *page;
+	unsigned long flags;
+	bool found = false;
+
+	spin_lock_irqsave(&store->lock, flags);
+	list_for_each_entry(page, &store->map.ends, ends_link) {
+		found = may_go(store, page);
+		if (found)
+			break;
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+	return found;
+}
+
 static void free_node(struct lc_store *store, struct lc_node *node)
 {
 	u32 i;

@@ -134,6 +134,12 @@ struct lc_page *lc_map_visit(struct lc_store *store, u64 block, u64 *covered);
  */
 u32 lc_map_evict(struct lc_store *store, u32 most);
 
+/*
+ * Whether it can do more, now or when what was looked up lately is not any more.  Any
+ * context.
+ */
+bool lc_map_evictable(struct lc_store *store);
+
 /* Puts the zeroed @root above the root, and no other page.  Under the lock. */
 void lc_map_raise(struct lc_store *store, struct lc_node *root);
 

@@ -351,7 +351,7 @@ void layers_evict(u32 most)
 	lc_map_evict(layers.layer[i].store, most);
 }
 
-/* evict_below() of work.c. */
+/* The sweep of work.c. */
 bool layers_evict_idle(void)
 {
 	bool more;

@@ -375,6 +375,27 @@ static void nodes_come_all_at_once_with_nothing_pinned(struct kunit *test)
 	host_delete(host);
 }
 
+static void what_cannot_be_given_back_is_told_from_the_rest(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 10 * LEAF);
+
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_ASSERT_EQ(test, host_write(host, 0, 1, 9), LC_TAKEN);
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_ASSERT_EQ(test, lc_map_load(&host->store, LEAF), 0);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	evict_all(host);
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	/* Looked up: not now, but later. */
+	KUNIT_EXPECT_EQ(test, host_read(host, 0), 9);
+	lc_map_evict(&host->store, 10);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	host_delete(host);
+}
+
 static void node_of_holes_in_use_stays(struct kunit *test)
 {
 	struct host *host = host_new_open(test, 4096, 127 * LEAF);
@@ -478,6 +499,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(leaf_is_read_again_after_it_was_given_back),
 	KUNIT_CASE(p9_nodes_without_leaves_are_given_back),
 	KUNIT_CASE(nodes_come_all_at_once_with_nothing_pinned),
+	KUNIT_CASE(what_cannot_be_given_back_is_told_from_the_rest),
 	KUNIT_CASE(node_of_holes_in_use_stays),
 	KUNIT_CASE(p1_fua_waits_for_the_round_though_the_image_is_on_disk),
 	KUNIT_CASE(p6_damaged_leaf_is_an_error_for_what_it_covers),
