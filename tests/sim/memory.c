@@ -190,6 +190,16 @@ u32 memory_out(void)
 	return pages.out + bitmaps.out + leaves.out + nodes.out + merged_leaves.out + index_nodes.out;
 }
 
+u32 memory_leaves_out(void)
+{
+	return leaves.out;
+}
+
+u32 memory_nodes_out(void)
+{
+	return nodes.out;
+}
+
 void memory_reset(void)
 {
 	reset(&pages);

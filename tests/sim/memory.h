@@ -34,6 +34,8 @@ void memory_store_put(struct lc_store *store);
 
 /* Pieces that are in use, but for stores. */
 u32 memory_out(void);
+u32 memory_leaves_out(void);
+u32 memory_nodes_out(void);
 
 void memory_reset(void);
 

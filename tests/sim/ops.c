@@ -133,6 +133,7 @@ static struct lc_leaf *op_leaf_get(void *ctx)
 {
 	(void)ctx;
 	may_sleep();
+	edge_pool_wait(memory_leaves_out, 1);
 	sim_point();
 	return memory_leaf_get();
 }
@@ -147,6 +148,8 @@ static struct lc_node *op_root_get(void *ctx)
 
 static bool op_nodes_get(void *ctx, struct lc_node **node, u32 count)
 {
+	may_sleep();
+	edge_pool_wait(memory_nodes_out, count);
 	while (count--)
 		*node++ = op_root_get(ctx);
 	return true;
