@@ -329,7 +329,7 @@ static inline void lclone_leave(struct lclone_store *store, struct lclone_io *io
 int lclone_memory_init(void);
 void lclone_memory_exit(void);
 
-/* As struct lc_ops says.  What is for a layer has the sweep look after it. */
+/* As struct lc_ops says; @ctx is not looked at. */
 void *lclone_page_get(void *ctx, bool wait);
 void lclone_page_put(void *ctx, void *page);
 struct lc_leaf *lclone_leaf_get(void *ctx);
@@ -403,6 +403,12 @@ void lclone_tick_now(struct lclone_store *store);
 /* Looks after what layers have in memory: in a second, or at once.  Any context. */
 void lclone_sweep_soon(void);
 void lclone_sweep_now(void);
+
+/*
+ * Pages of the map, or of what lies below, may have come into memory: both are looked
+ * after from now on.  Not before they have come, or nobody may look again.  Any context.
+ */
+void lclone_loaded(struct lclone_store *store);
 
 /* Pages that are given back under one hold of a lock. */
 #define LCLONE_EVICT_BATCH	64

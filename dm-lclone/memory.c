@@ -105,16 +105,8 @@ static void get_all(mempool_t *pool, struct mutex *turn, void **object, u32 coun
 	mutex_unlock(turn);
 }
 
-/* A clone has a tick of its own for what it loads. */
-static void keep_tidy(const struct lclone_store *store)
-{
-	if (READ_ONCE(store->state) == LCLONE_LAYER)
-		lclone_sweep_soon();
-}
-
 struct lc_leaf *lclone_leaf_get(void *ctx)
 {
-	keep_tidy(ctx);
 	return get(leaf_pool, sizeof(struct lc_leaf));
 }
 
@@ -127,7 +119,6 @@ struct lc_node *lclone_root_get(void *ctx)
 bool lclone_nodes_get(void *ctx, struct lc_node **node, u32 count)
 {
 	BUILD_BUG_ON(NODE_RESERVE < LC_MAX_HEIGHT);
-	keep_tidy(ctx);
 	get_all(node_pool, &node_turn, (void **)node, count, sizeof(**node));
 	return true;
 }
@@ -155,7 +146,6 @@ void lclone_node_put(void *ctx, struct lc_node *node)
 
 struct lc_merged *lclone_merged_get(void *ctx)
 {
-	lclone_sweep_soon();
 	return get(merged_pool, sizeof(struct lc_merged));
 }
 
@@ -167,7 +157,6 @@ struct lc_index_node *lclone_index_root_get(void *ctx)
 bool lclone_index_get(void *ctx, struct lc_index_node **node, u32 count)
 {
 	BUILD_BUG_ON(INDEX_RESERVE < LC_MAX_HEIGHT);
-	lclone_sweep_soon();
 	get_all(index_pool, &index_turn, (void **)node, count, sizeof(**node));
 	return true;
 }

@@ -272,6 +272,13 @@ void lclone_sweep_now(void)
 	mod_delayed_work(lclone_meta_wq, &sweep_work, 0);
 }
 
+void lclone_loaded(struct lclone_store *store)
+{
+	lclone_tick_soon(store);
+	if (store->core.chain)
+		lclone_sweep_soon();
+}
+
 void lclone_work_setup(struct lclone_store *store)
 {
 	INIT_WORK(&store->checkpoint_work, checkpoint_work);
