@@ -73,11 +73,15 @@ void edge_grace(void)
 		co_wake(&edge.awaited);
 }
 
-/* Each store that is open has a root, which is not of the pool. */
+/*
+ * Each store that is open has a root, which is not of the pool.  What is below the root of
+ * a layer comes on top: a look-up goes through all of them, and where that takes more
+ * nodes than there are, it may find gone what it began with, again and again.
+ */
 static bool pool_empty(u32 out, u32 count)
 {
 	return edge.pool && edge.live && !lc_failed(edge.store) &&
-	       out + count > edge.pool + 1 + layers.count;
+	       out + count > edge.pool + 1 + 2 * layers.count;
 }
 
 void edge_pool_wait(u32 (*out)(void), u32 count)
