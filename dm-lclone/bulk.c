@@ -125,7 +125,7 @@ static int bulk_read_below(void *ctx, u64 block, u8 *const *page, u32 count)
 				   at % LC_BLOCK_SECTORS);
 		at += place.sectors;
 	}
-	lclone_tick_soon(store);
+	lclone_loaded(store);
 	return error;
 }
 
@@ -205,6 +205,7 @@ static int begin(struct lclone_store *store)
 
 static void end(struct lclone_store *store)
 {
+	lclone_loaded(store);
 	bulk_free(store->bulk);
 	store->bulk = NULL;
 }

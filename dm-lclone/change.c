@@ -132,6 +132,7 @@ int lclone_change_announce(struct lclone_store *store, unsigned int argc,
 	/* So that most is found out while the old table still runs. */
 	if (!error)
 		error = lc_change_ready(&store->core, change);
+	lclone_loaded(store);
 	if (error == -EBUSY)
 		DMERR("%s: change: data would be lost that only lies below, or behind the new end",
 		      name);
@@ -163,6 +164,7 @@ int lclone_change_run(struct lclone *lc)
 	struct lc_store *core = &lc->store->core;
 	int error = lc_store_change(core, lc->change, lclone_host(), lclone_boot);
 
+	lclone_loaded(lc->store);
 	if (error) {
 		DMERR("%s: the change of its table is not possible (%d): %s",
 		      dm_table_device_name(lc->ti->table), error,

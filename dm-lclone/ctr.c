@@ -177,8 +177,10 @@ static const char *find_store(struct lclone *lc, int *error)
 	}
 	lc->store = store;
 	/* What is on the device of a live store may be older than the store. */
+	mutex_lock(&store->state_lock);
 	if (store->state != LCLONE_UNOPENED)
 		*super = store->core.super;
+	mutex_unlock(&store->state_lock);
 	why = lclone_change_take(lc, super);
 	if (!why)
 		why = lclone_store_check(lc, super);

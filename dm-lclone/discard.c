@@ -40,15 +40,18 @@ static bool try_again(struct lclone_store *store, struct bio *bio, u64 block,
 		      enum lc_take result, struct lclone_seen seen, bool below)
 {
 	struct lclone_io *io = lclone_io_of(bio);
+	int error;
 
 	lclone_leave(store, io);
 	switch (result) {
 	case LC_CHANGED:
 		return true;
 	case LC_LOAD:
-		lclone_tick_soon(store);
-		if (!lc_map_load(&store->core, block) &&
-		    (!below || !lc_load_below(&store->core, block)))
+		error = lc_map_load(&store->core, block);
+		if (!error && below)
+			error = lc_load_below(&store->core, block);
+		lclone_loaded(store);
+		if (!error)
 			return true;
 		break;
 	case LC_BUSY:

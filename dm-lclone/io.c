@@ -303,10 +303,11 @@ int lclone_map(struct dm_target *ti, struct bio *bio)
 static bool load(struct lclone_store *store, struct bio *bio, bool below)
 {
 	u64 block = bio->bi_iter.bi_sector / LC_BLOCK_SECTORS;
+	int error = below ? lc_load_below(&store->core, block) :
+			    lc_map_load(&store->core, block);
 
-	lclone_tick_soon(store);
-	return below ? !lc_load_below(&store->core, block) :
-		       !lc_map_load(&store->core, block);
+	lclone_loaded(store);
+	return !error;
 }
 
 void lclone_io_resume(struct lclone_store *store, struct bio *bio)

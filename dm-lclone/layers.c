@@ -21,6 +21,7 @@ static LIST_HEAD(chains);
 static const struct lc_chain_ops chain_ops = {
 	.merged_get = lclone_merged_get,
 	.merged_put = lclone_merged_put,
+	.root_get = lclone_index_root_get,
 	.index_get = lclone_index_get,
 	.index_put = lclone_index_put,
 };
@@ -312,4 +313,28 @@ unsigned long lclone_chains_evict(unsigned long most)
 	list_rotate_left(&chains);
 	mutex_unlock(&chains_lock);
 	return evicted;
+}
+
+static void sweep_chain(struct lc_chain *chain)
+{
+	unsigned int left = READ_ONCE(chain->pages_in_memory);
+
+	while (left) {
+		lc_chain_evict(chain, min_t(unsigned int, left, LCLONE_EVICT_BATCH));
+		left -= min_t(unsigned int, left, 4 * LCLONE_EVICT_BATCH);
+	}
+}
+
+bool lclone_chains_sweep(void)
+{
+	struct lclone_chain *chain;
+	bool more = false;
+
+	mutex_lock(&chains_lock);
+	list_for_each_entry(chain, &chains, link) {
+		sweep_chain(&chain->core);
+		more |= READ_ONCE(chain->core.pages_in_memory);
+	}
+	mutex_unlock(&chains_lock);
+	return more;
 }

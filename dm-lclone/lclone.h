@@ -8,11 +8,11 @@
  *
  * Work is done on queues of the module, none of the clone's own, each with a
  * rescuer: lclone_io_wq for deferred bios, lclone_round_wq for rounds (high
- * priority), lclone_meta_wq for ticks and checkpoints and lclone_space_wq for
+ * priority), lclone_meta_wq for ticks, the sweep and checkpoints, lclone_space_wq for
  * reclaiming and scans; copy.c has one more for what comes after its reads.  A
- * deferred bio or a scan may wait for a page that the metadata queue gives back,
+ * deferred bio may wait for a page of the map that the metadata queue gives back,
  * and a round for a checkpoint; nothing waits the other way round but a checkpoint
- * that needs a scan, which it does itself.
+ * that needs a scan, which it does itself and which takes no page of the map.
  */
 #ifndef LCLONE_H
 #define LCLONE_H
@@ -82,6 +82,7 @@ enum lclone_state {
 struct lclone_store {
 	struct lc_store core;
 	enum lclone_state state;
+	struct mutex state_lock;	/* held to change @state, or to keep @core as it is */
 
 	/* registry.c: under its lock */
 	struct list_head registry_link;
@@ -333,13 +334,15 @@ void *lclone_page_get(void *ctx, bool wait);
 void lclone_page_put(void *ctx, void *page);
 struct lc_leaf *lclone_leaf_get(void *ctx);
 void lclone_leaf_put(void *ctx, struct lc_leaf *leaf);
-struct lc_node *lclone_node_get(void *ctx);
+struct lc_node *lclone_root_get(void *ctx);
+bool lclone_nodes_get(void *ctx, struct lc_node **node, u32 count);
 void lclone_node_put(void *ctx, struct lc_node *node);
 
 /* As struct lc_chain_ops says. */
 struct lc_merged *lclone_merged_get(void *ctx);
 void lclone_merged_put(void *ctx, struct lc_merged *merged);
-struct lc_index_node *lclone_index_get(void *ctx);
+struct lc_index_node *lclone_index_root_get(void *ctx);
+bool lclone_index_get(void *ctx, struct lc_index_node **node, u32 count);
 void lclone_index_put(void *ctx, struct lc_index_node *node);
 
 void *lclone_bitmap_get(void *ctx, size_t bytes);
@@ -397,6 +400,25 @@ void lclone_tick_soon(struct lclone_store *store);
 /* The same at once, for a store that is live.  Any context. */
 void lclone_tick_now(struct lclone_store *store);
 
+/* Looks after what layers have in memory: in a second, or at once.  Any context. */
+void lclone_sweep_soon(void);
+void lclone_sweep_now(void);
+
+/*
+ * Pages of the map, or of what lies below, may have come into memory: both are looked
+ * after from now on.  Not before they have come, or nobody may look again.  Any context.
+ */
+void lclone_loaded(struct lclone_store *store);
+
+/* Pages that are given back under one hold of a lock. */
+#define LCLONE_EVICT_BATCH	64
+
+/*
+ * One pass over what may be given back of a map: what nobody has looked up since the
+ * last pass goes.  Any context.
+ */
+void lclone_evict(struct lc_store *core);
+
 /* A device below has no space: tells people, and has the tick try again.  Any context. */
 void lclone_below_full(struct lclone_store *store);
 
@@ -451,12 +473,18 @@ struct lclone_store *lclone_registry_get_layer(const u8 *uuid,
 					       struct block_device *bdev,
 					       struct mapped_device *md);
 
-/* Leaves in memory, of all live stores; and giving up to @most of them back. */
-unsigned long lclone_registry_leaves(void);
+/*
+ * Leaves in memory, and nodes with none below them, of all live stores and layers;
+ * and giving up to @most of them back.
+ */
+unsigned long lclone_registry_pages(void);
 unsigned long lclone_registry_evict(unsigned long most);
 
 /* Asks all of them for what they can give back of the memory of their maps, soon. */
 void lclone_registry_hurry(void);
+
+/* lclone_evict() of all layers.  Returns whether another pass can give back more. */
+bool lclone_registry_sweep(void);
 
 /* layers.c: chains of layers --------------------------------------------- */
 
@@ -481,9 +509,10 @@ const char *lclone_child_fault(const struct lc_super *child, const struct lc_sup
  */
 struct lclone_store *lclone_layers_unfrozen(struct lclone *lc);
 
-/* As lclone_registry_leaves() and lclone_registry_evict(), of all chains. */
+/* As the functions of registry.c with such names, of all chains. */
 unsigned long lclone_chains_pages(void);
 unsigned long lclone_chains_evict(unsigned long most);
+bool lclone_chains_sweep(void);
 
 /* After a store has stopped to be live: nobody evicts its leaves any more. */
 void lclone_registry_settle(void);

@@ -22,6 +22,10 @@
 static struct kmem_cache *leaf_cache, *node_cache, *merged_cache, *index_cache;
 static mempool_t *page_pool, *leaf_pool, *node_pool, *merged_pool, *index_pool;
 
+/* Whoever has to wait for nodes does so alone. */
+static DEFINE_MUTEX(node_turn);
+static DEFINE_MUTEX(index_turn);
+
 /*
  * The reserve is for those who wait, and give the page back before they wait for
  * anything else.  Pages without a wait may be kept for longer.
@@ -65,14 +69,58 @@ static void *get(mempool_t *pool, size_t bytes)
 	return memset(object, 0, bytes);
 }
 
+static bool try_all(mempool_t *pool, void **object, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		object[i] = mempool_alloc(pool, GFP_NOWAIT | __GFP_NOWARN);
+		if (object[i])
+			continue;
+		while (i)
+			mempool_free(object[--i], pool);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * @count zeroed objects.  If several collected theirs, each could have a part of the
+ * reserve and wait for the rest of it.  So one at a time does, for whom the reserve is
+ * enough, and who comes later waits behind him.
+ */
+static void get_all(mempool_t *pool, struct mutex *turn, void **object, u32 count,
+		    size_t bytes)
+{
+	u32 i;
+
+	if (!mutex_is_locked(turn) && try_all(pool, object, count)) {
+		for (i = 0; i < count; i++)
+			memset(object[i], 0, bytes);
+		return;
+	}
+	mutex_lock(turn);
+	for (i = 0; i < count; i++)
+		object[i] = get(pool, bytes);
+	mutex_unlock(turn);
+}
+
 struct lc_leaf *lclone_leaf_get(void *ctx)
 {
 	return get(leaf_pool, sizeof(struct lc_leaf));
 }
 
-struct lc_node *lclone_node_get(void *ctx)
+/* It stays for as long as its store, so it is not to come from the reserve. */
+struct lc_node *lclone_root_get(void *ctx)
 {
-	return get(node_pool, sizeof(struct lc_node));
+	return kmem_cache_zalloc(node_cache, GFP_NOIO);
+}
+
+bool lclone_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	BUILD_BUG_ON(NODE_RESERVE < LC_MAX_HEIGHT);
+	get_all(node_pool, &node_turn, (void **)node, count, sizeof(**node));
+	return true;
 }
 
 static void leaf_free(struct rcu_head *rcu)
@@ -101,9 +149,16 @@ struct lc_merged *lclone_merged_get(void *ctx)
 	return get(merged_pool, sizeof(struct lc_merged));
 }
 
-struct lc_index_node *lclone_index_get(void *ctx)
+struct lc_index_node *lclone_index_root_get(void *ctx)
 {
-	return get(index_pool, sizeof(struct lc_index_node));
+	return kmem_cache_zalloc(index_cache, GFP_NOIO);
+}
+
+bool lclone_index_get(void *ctx, struct lc_index_node **node, u32 count)
+{
+	BUILD_BUG_ON(INDEX_RESERVE < LC_MAX_HEIGHT);
+	get_all(index_pool, &index_turn, (void **)node, count, sizeof(**node));
+	return true;
 }
 
 static void merged_free(struct rcu_head *rcu)

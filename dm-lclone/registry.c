@@ -42,6 +42,7 @@ static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
 	lclone_defer_init(store);
 	lclone_work_setup(store);
 	mutex_init(&store->message_lock);
+	mutex_init(&store->state_lock);
 	memcpy(store->uuid, uuid, LC_UUID_BYTES);
 	store->md = md;
 	return store;
@@ -137,18 +138,18 @@ static bool may_evict(const struct lclone_store *store)
 }
 
 /* Memory is short: nobody is waited for. */
-unsigned long lclone_registry_leaves(void)
+unsigned long lclone_registry_pages(void)
 {
 	struct lclone_store *store;
-	unsigned long leaves = 0;
+	unsigned long pages = 0;
 
 	if (!mutex_trylock(&stores_lock))
 		return 0;
 	list_for_each_entry(store, &stores, registry_link)
 		if (may_evict(store))
-			leaves += READ_ONCE(store->core.map.leaves_in_memory);
+			pages += READ_ONCE(store->core.map.ends_in_memory);
 	mutex_unlock(&stores_lock);
-	return leaves;
+	return pages;
 }
 
 unsigned long lclone_registry_evict(unsigned long most)
@@ -178,6 +179,23 @@ void lclone_registry_hurry(void)
 	list_for_each_entry(store, &stores, registry_link)
 		lclone_tick_now(store);
 	mutex_unlock(&stores_lock);
+	lclone_sweep_now();
+}
+
+bool lclone_registry_sweep(void)
+{
+	struct lclone_store *store;
+	bool more = false;
+
+	mutex_lock(&stores_lock);
+	list_for_each_entry(store, &stores, registry_link) {
+		if (READ_ONCE(store->state) != LCLONE_LAYER)
+			continue;
+		lclone_evict(&store->core);
+		more |= lc_map_evictable(&store->core);
+	}
+	mutex_unlock(&stores_lock);
+	return more;
 }
 
 void lclone_registry_settle(void)

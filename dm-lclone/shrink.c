@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Clean leaves are given back when the kernel is short of memory. */
+/* Clean pages of maps are given back when the kernel is short of memory. */
 
 #include "lclone.h"
 
@@ -7,7 +7,7 @@ static struct shrinker *shrinker;
 
 static unsigned long count(struct shrinker *s, struct shrink_control *control)
 {
-	return lclone_registry_leaves() + lclone_chains_pages() ?: SHRINK_EMPTY;
+	return lclone_registry_pages() + lclone_chains_pages() ?: SHRINK_EMPTY;
 }
 
 static unsigned long scan(struct shrinker *s, struct shrink_control *control)

@@ -59,8 +59,7 @@ static void take_numbers(struct lc_store *core, struct numbers *n)
 	spin_unlock_irqrestore(&core->lock, flags);
 }
 
-static unsigned int emit_live(struct lclone_store *store, char *result,
-			      unsigned int maxlen)
+static void emit_live(struct lclone_store *store, char *result, unsigned int maxlen)
 {
 	const struct lc_super *super = &store->core.super;
 	unsigned int sz = 0;
@@ -82,7 +81,19 @@ static unsigned int emit_live(struct lclone_store *store, char *result,
 	       store->discard_passdown ? "discard_passdown" :
 					 "no_discard_passdown",
 	       n.in_memory);
-	return sz;
+}
+
+/* A reload from writable to read-only, or back, sets the core up anew. */
+static void emit_info(struct lclone_store *store, char *result, unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	mutex_lock(&store->state_lock);
+	if (store->state == LCLONE_UNOPENED)
+		DMEMIT("inactive");
+	else
+		emit_live(store, result, maxlen);
+	mutex_unlock(&store->state_lock);
 }
 
 static void emit_table(struct lclone *lc, char *result, unsigned int maxlen)
@@ -126,14 +137,10 @@ void lclone_status(struct dm_target *ti, status_type_t type,
 		   unsigned int status_flags, char *result, unsigned int maxlen)
 {
 	struct lclone *lc = ti->private;
-	unsigned int sz = 0;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		if (lc->store->state == LCLONE_UNOPENED)
-			DMEMIT("inactive");
-		else
-			emit_live(lc->store, result, maxlen);
+		emit_info(lc->store, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
 		emit_table(lc, result, maxlen);

@@ -37,7 +37,8 @@ const struct lc_ops lclone_ops = {
 	.page_put = lclone_page_put,
 	.leaf_get = lclone_leaf_get,
 	.leaf_put = lclone_leaf_put,
-	.node_get = lclone_node_get,
+	.root_get = lclone_root_get,
+	.nodes_get = lclone_nodes_get,
 	.node_put = lclone_node_put,
 	.bitmap_get = lclone_bitmap_get,
 	.bitmap_put = lclone_bitmap_put,
@@ -45,6 +46,14 @@ const struct lc_ops lclone_ops = {
 	.answer = lclone_round_answer,
 	.report = lclone_meta_report,
 };
+
+/* Whoever looks at the core of a store that is open has done so afterwards. */
+static void set_state(struct lclone_store *store, enum lclone_state state)
+{
+	mutex_lock(&store->state_lock);
+	WRITE_ONCE(store->state, state);
+	mutex_unlock(&store->state_lock);
+}
 
 static int read_unopened(void *ctx, u32 block, void *page)
 {
@@ -271,7 +280,8 @@ static void make_layer(struct lclone_store *store)
 	store->ti = NULL;
 	store->core.chain = NULL;
 	store->kicks = 0;
-	WRITE_ONCE(store->state, LCLONE_LAYER);
+	set_state(store, LCLONE_LAYER);
+	lclone_sweep_soon();
 }
 
 static const char *freeze(struct lclone *lc, struct lclone_store *old,
@@ -369,13 +379,13 @@ int lclone_store_activate(struct lclone *lc)
 	kfree(xchg(&store->change, NULL));
 	if (store->state == LCLONE_PARKED && lc->store_dev &&
 	    store->core.read_only != table_read_only(lc)) {
+		set_state(store, LCLONE_UNOPENED);
 		lc_store_destroy(&store->core);
-		store->state = LCLONE_UNOPENED;
 	}
 	error = bring_up(lc, moved);
 	if (!error) {
 		store->core.chain = lc->chain ? &lc->chain->core : NULL;
-		store->state = LCLONE_LIVE;
+		set_state(store, LCLONE_LIVE);
 		if (!store->core.read_only && !lc_failed(&store->core))
 			lc_store_extend(&store->core,
 					bdev_nr_sectors(store->bdev));
@@ -408,6 +418,6 @@ void lclone_store_park(struct lclone_store *store)
 	lclone_drain_wait(&store->drain);
 	lc_store_park(&store->core);
 	lclone_round_settle(store);
-	store->state = LCLONE_PARKED;
+	set_state(store, LCLONE_PARKED);
 	memalloc_noio_restore(noio);
 }

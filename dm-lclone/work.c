@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the core asks for: checkpoints, reclaiming, scans, events; and the tick
- * that looks after clones which have got idle.
+ * What the core asks for: checkpoints, reclaiming, scans, events; the tick that
+ * looks after a clone which has got idle; and the sweep, which does so for what all
+ * clones have in common.
  */
 
 #include "lclone.h"
@@ -13,8 +14,8 @@
 #define TICK		HZ
 #define HURRIED_TICK	max(HZ / 50, 1)
 
-/* Leaves that are given back under one hold of the lock. */
-#define EVICT_BATCH	64
+static void sweep(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sweep_work, sweep);
 
 struct workqueue_struct *lclone_io_wq;
 struct workqueue_struct *lclone_round_wq;
@@ -35,7 +36,7 @@ int lclone_work_init(void)
 					 WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!lclone_meta_wq)
 		goto free_round;
-	/* A scan may wait for memory that a tick has to give back. */
+	/* Reclaims and scans wait for drains, and others for the tick meanwhile. */
 	lclone_space_wq = alloc_workqueue("lclone_space",
 					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!lclone_space_wq)
@@ -53,10 +54,16 @@ free_io:
 
 void lclone_work_exit(void)
 {
+	cancel_delayed_work_sync(&sweep_work);
 	destroy_workqueue(lclone_space_wq);
 	destroy_workqueue(lclone_meta_wq);
 	destroy_workqueue(lclone_round_wq);
 	destroy_workqueue(lclone_io_wq);
+}
+
+static unsigned long tick_time(void)
+{
+	return lclone_memory_awaited() ? HURRIED_TICK : TICK;
 }
 
 /* Queues what has been asked for.  Under defer_lock. */
@@ -69,8 +76,7 @@ static void queue_kicked(struct lclone_store *store)
 	if (store->kicks & (LC_KICK_RECLAIM | LC_KICK_SCAN | LC_KICK_EVENT))
 		queue_work(lclone_space_wq, &store->space_work);
 	if (store->kicks & LC_KICK_DIRTY)
-		queue_delayed_work(lclone_meta_wq, &store->tick,
-				   lclone_memory_awaited() ? HURRIED_TICK : TICK);
+		queue_delayed_work(lclone_meta_wq, &store->tick, tick_time());
 }
 
 static unsigned long take_kicks(struct lclone_store *store, unsigned long which)
@@ -179,56 +185,28 @@ static void space_work(struct work_struct *work)
 		lclone_tick_soon(store);
 }
 
-/*
- * One pass over the leaves in memory: those that nobody has looked up since the
- * last pass go.
- */
-static void evict(struct lc_store *core)
+void lclone_evict(struct lc_store *core)
 {
-	unsigned int left = READ_ONCE(core->map.leaves_in_memory);
+	unsigned int left = READ_ONCE(core->map.ends_in_memory);
 
 	while (left) {
-		lc_map_evict(core, min_t(unsigned int, left, EVICT_BATCH));
-		left -= min_t(unsigned int, left, 4 * EVICT_BATCH);
+		lc_map_evict(core, min_t(unsigned int, left, LCLONE_EVICT_BATCH));
+		left -= min_t(unsigned int, left, 4 * LCLONE_EVICT_BATCH);
 	}
 }
 
 /*
- * The same for what lies below.  Returns whether anything is left: others may
- * use it all the time.
- */
-static bool evict_below(struct lc_chain *chain)
-{
-	unsigned int left, i;
-	bool more;
-
-	if (!chain)
-		return false;
-	left = READ_ONCE(chain->pages_in_memory);
-	more = left;
-	while (left) {
-		lc_chain_evict(chain, min_t(unsigned int, left, EVICT_BATCH));
-		left -= min_t(unsigned int, left, 4 * EVICT_BATCH);
-	}
-	for (i = 0; i < chain->layers; i++) {
-		more |= READ_ONCE(chain->layer[i]->map.leaves_in_memory);
-		evict(chain->layer[i]);
-	}
-	return more;
-}
-
-/*
- * Somebody waits for memory that is in maps: all steps of a tick at once, and
- * whatever is clean by now goes.
+ * Somebody waits for memory that is in maps: what is clean goes at once, before the
+ * steps of a tick, which may take their time; then what they have made clean.
  */
 static void give_back(struct lc_store *core)
 {
+	lclone_evict(core);
 	if (lc_round_wanted(core))
 		lc_round_run(core, true);
 	if (lc_checkpoint_wanted(core))
 		lc_checkpoint(core);
-	evict(core);
-	evict_below(core->chain);
+	lclone_evict(core);
 }
 
 /*
@@ -259,17 +237,46 @@ static void tick(struct work_struct *work)
 	} else if (lc_checkpoint_wanted(core) && !lc_failed(core)) {
 		if (++store->idle_ticks >= IDLE_TICKS)
 			lc_checkpoint(core);
-	} else if (READ_ONCE(core->map.leaves_in_memory)) {
-		evict(core);
-		evict_below(core->chain);
+	} else if (READ_ONCE(core->map.ends_in_memory)) {
+		lclone_evict(core);
 		/* What was replayed without being written stays for good. */
-		more = !core->read_only && !lc_failed(core);
+		more = (!core->read_only && !lc_failed(core)) ||
+		       lc_map_evictable(core);
 	} else {
 		lc_scan_forget(core);
-		more = evict_below(core->chain) && !lc_failed(core);
+		more = false;
 	}
 	if (more)
 		lclone_tick_soon(store);
+}
+
+/*
+ * Layers, and the indexes over them, belong to no clone: once a second while there is
+ * anything of them in memory, for all clones together.
+ */
+static void sweep(struct work_struct *work)
+{
+	bool more = lclone_registry_sweep();
+
+	if (lclone_chains_sweep() || more)
+		lclone_sweep_soon();
+}
+
+void lclone_sweep_soon(void)
+{
+	queue_delayed_work(lclone_meta_wq, &sweep_work, tick_time());
+}
+
+void lclone_sweep_now(void)
+{
+	mod_delayed_work(lclone_meta_wq, &sweep_work, 0);
+}
+
+void lclone_loaded(struct lclone_store *store)
+{
+	lclone_tick_soon(store);
+	if (store->core.chain)
+		lclone_sweep_soon();
 }
 
 void lclone_work_setup(struct lclone_store *store)

@@ -40,10 +40,18 @@ static struct lc_leaf *plain_leaf_get(void *ctx)
 	return calloc(1, sizeof(struct lc_leaf));
 }
 
-static struct lc_node *plain_node_get(void *ctx)
+static struct lc_node *plain_root_get(void *ctx)
 {
 	(void)ctx;
 	return calloc(1, sizeof(struct lc_node));
+}
+
+static bool plain_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	(void)ctx;
+	while (count--)
+		*node++ = calloc(1, sizeof(struct lc_node));
+	return true;
 }
 
 static void *plain_bitmap_get(void *ctx, size_t bytes)
@@ -68,7 +76,8 @@ static void plain_node_put(void *ctx, struct lc_node *node)
 	.drain = plain_drain,				\
 	.page_put = plain_put,				\
 	.leaf_get = plain_leaf_get,			\
-	.node_get = plain_node_get,			\
+	.root_get = plain_root_get,			\
+	.nodes_get = plain_nodes_get,			\
 	.bitmap_get = plain_bitmap_get,			\
 	.leaf_put = plain_leaf_put,			\
 	.node_put = plain_node_put,			\

@@ -72,7 +72,7 @@ int lc_chain_init(struct lc_chain *chain, const struct lc_chain_ops *ops,
 	for (i = 0; i < count; i++)
 		chain->layer[i] = layer[i];
 	find_limits(chain);
-	chain->root = ops->index_get(ctx);
+	chain->root = ops->root_get(ctx);
 	if (!chain->root)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&chain->root->page.pages_link);
@@ -395,36 +395,66 @@ static struct lc_index_node *walk(struct lc_chain *chain, u64 block, u32 *slot)
 	}
 }
 
+/* Nodes that are still to become a part of the index; see map.c. */
+struct path {
+	u32 nodes;
+	struct lc_index_node *node[LC_MAX_HEIGHT];
+};
+
+static void put_path(struct lc_chain *chain, struct path *path)
+{
+	while (path->nodes)
+		chain->ops->index_put(chain->ctx, path->node[--path->nodes]);
+}
+
+static int get_path(struct lc_chain *chain, struct path *path, u32 count)
+{
+	put_path(chain, path);
+	if (!chain->ops->index_get(chain->ctx, path->node, count))
+		return -ENOMEM;
+	path->nodes = count;
+	return 0;
+}
+
 static int make_slot(struct lc_chain *chain, const struct lc_index_node *parent,
-		     u64 block, void **value)
+		     u64 block, struct path *path, void **value)
 {
 	if (parent->page.level == 1)
 		return make_leaf_slot(chain, block - lc_leaf_slot(block), value);
-	*value = chain->ops->index_get(chain->ctx);
-	return *value ? 0 : -ENOMEM;
+	*value = path->node[--path->nodes];
+	return 0;
 }
 
 static int load_index(struct lc_chain *chain, u64 block, void **found)
 {
+	struct path path = { .nodes = 0 };
 	struct lc_index_node *parent;
 	unsigned long flags;
 	void *value;
 	int error = 0;
-	u32 slot;
+	u32 slot, nodes;
 
 	mutex_lock(&chain->load_mutex);
 	spin_lock_irqsave(&chain->lock, flags);
 	while (!error && (parent = walk(chain, block, &slot),
 			  *found = parent->slot[slot], !*found)) {
+		nodes = parent->page.level - 1u;
+		if (nodes > path.nodes) {
+			spin_unlock_irqrestore(&chain->lock, flags);
+			error = get_path(chain, &path, nodes);
+			spin_lock_irqsave(&chain->lock, flags);
+			continue;	/* others may have been evicted meanwhile */
+		}
 		parent->page.pins++;	/* so that it is not evicted */
 		spin_unlock_irqrestore(&chain->lock, flags);
-		error = make_slot(chain, parent, block, &value);
+		error = make_slot(chain, parent, block, &path, &value);
 		spin_lock_irqsave(&chain->lock, flags);
 		if (!error)
 			fill_slot(chain, parent, slot, value);
 		parent->page.pins--;
 	}
 	spin_unlock_irqrestore(&chain->lock, flags);
+	put_path(chain, &path);
 	mutex_unlock(&chain->load_mutex);
 	return error;
 }

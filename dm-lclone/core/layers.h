@@ -44,7 +44,9 @@ struct lc_index_node {
 struct lc_chain_ops {
 	/* Zeroed memory.  Process context; may sleep; NULL when there is none. */
 	struct lc_merged *(*merged_get)(void *ctx);
-	struct lc_index_node *(*index_get)(void *ctx);
+	struct lc_index_node *(*root_get)(void *ctx);
+	/* @count of them, all at once as in struct lc_ops, or none: false. */
+	bool (*index_get)(void *ctx, struct lc_index_node **node, u32 count);
 	/* Any context.  They go when lock-free readers are done. */
 	void (*merged_put)(void *ctx, struct lc_merged *merged);
 	void (*index_put)(void *ctx, struct lc_index_node *node);

@@ -13,6 +13,11 @@ static struct lc_leaf *leaf_of(struct lc_page *page)
 	return container_of(page, struct lc_leaf, page);
 }
 
+u32 lc_map_slot(const struct lc_map *map, unsigned int level, u64 block)
+{
+	return (u32)(lc_leaf_index(block) / map->span[level] % LC_NODE_CHILDREN);
+}
+
 u64 lc_subtree_blocks(const struct lc_map *map, unsigned int level)
 {
 	return level ? map->span[level] * LC_NODE_CHILDREN * LC_LEAF_ENTRIES :
@@ -25,7 +30,7 @@ void lc_map_init(struct lc_store *store)
 	unsigned int level;
 
 	INIT_LIST_HEAD(&map->journal);
-	INIT_LIST_HEAD(&map->leaves);
+	INIT_LIST_HEAD(&map->ends);
 	for (level = 0; level <= LC_MAX_HEIGHT; level++) {
 		INIT_LIST_HEAD(&map->dirty[level]);
 		if (level)
@@ -42,6 +47,12 @@ struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page)
 
 /* Look-up ------------------------------------------------------------- */
 
+static void set_referenced(struct lc_page *page)
+{
+	if (!READ_ONCE(page->referenced))
+		WRITE_ONCE(page->referenced, true);
+}
+
 /* What a run of like entries says, from @slot of @leaf on. */
 static void leaf_extent(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 			u64 most, struct lc_extent *extent)
@@ -53,8 +64,7 @@ static void leaf_extent(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 	/* Pairs with the release in lc_leaf_replay(). */
 	value = smp_load_acquire(&leaf->entry[slot]);
 
-	if (!READ_ONCE(leaf->referenced))
-		WRITE_ONCE(leaf->referenced, true);
+	set_referenced(&leaf->page);
 	if (value == LC_ENTRY_UNMAPPED) {
 		extent->kind = LC_BELOW;
 	} else if (value == LC_ENTRY_ZERO) {
@@ -108,6 +118,9 @@ static void lookup_once(struct lc_store *store, u64 block, u64 most,
 		child = smp_load_acquire(&node->child[slot]);
 		if (!child) {
 			ref_extent(&node->ref[slot], extent);
+			/* A node of holes is as good as a leaf. */
+			if (extent->kind != LC_UNLOADED)
+				set_referenced(&node->page);
 			extent->count = (map->span[level] - index) *
 					LC_LEAF_ENTRIES - lc_leaf_slot(block);
 			extent->count = min(extent->count, most);
@@ -203,6 +216,7 @@ static void page_init(struct lc_page *page, struct lc_node *parent, u32 slot)
 {
 	INIT_LIST_HEAD(&page->dirty_link);
 	INIT_LIST_HEAD(&page->writing_link);
+	INIT_LIST_HEAD(&page->ends_link);
 	page->parent = parent;
 	page->slot = (u16)slot;
 	if (parent) {
@@ -211,9 +225,8 @@ static void page_init(struct lc_page *page, struct lc_node *parent, u32 slot)
 	}
 }
 
-/* Reads the page that @ref names and decodes it into @into. */
-static int read_page(struct lc_store *store, const struct lc_ref *ref,
-		     struct lc_page_id id, void *into)
+const char *lc_page_read(struct lc_store *store, const struct lc_ref *ref,
+			 struct lc_page_id id, void *into)
 {
 	const struct lc_super *super = &store->super;
 	void *page = store->ops->page_get(store->ctx, true);
@@ -230,6 +243,14 @@ static int read_page(struct lc_store *store, const struct lc_ref *ref,
 					     &super->layout, into);
 	}
 	store->ops->page_put(store->ctx, page);
+	return why;
+}
+
+static int read_page(struct lc_store *store, const struct lc_ref *ref,
+		     struct lc_page_id id, void *into)
+{
+	const char *why = lc_page_read(store, ref, id, into);
+
 	if (!why)
 		return 0;
 	store->ops->report(store->ctx, why, ref->address);
@@ -244,7 +265,6 @@ static int fill_leaf(struct lc_store *store, const struct lc_ref *ref,
 	u32 i;
 
 	INIT_LIST_HEAD(&leaf->journal_link);
-	INIT_LIST_HEAD(&leaf->leaves_link);
 	if (ref->state == LC_REF_PAGE)
 		return read_page(store, ref, id, leaf->entry);
 	for (i = 0; i < LC_LEAF_ENTRIES; i++)
@@ -269,9 +289,37 @@ static int fill_node(struct lc_store *store, const struct lc_ref *ref,
 	return 0;
 }
 
-/* Makes child @slot of @parent, which its caller has pinned, without the lock. */
+/* Nodes that are still to become a part of the map. */
+struct path {
+	u32 nodes;
+	struct lc_node *node[LC_MAX_HEIGHT];
+};
+
+static void put_path(struct lc_store *store, struct path *path)
+{
+	while (path->nodes)
+		store->ops->node_put(store->ctx, path->node[--path->nodes]);
+}
+
+/*
+ * Takes all the nodes that a way of @count needs, before anything is pinned for it:
+ * those that are in maps have to be free to go, if this waits.
+ */
+static int get_path(struct lc_store *store, struct path *path, u32 count)
+{
+	put_path(store, path);
+	if (!store->ops->nodes_get(store->ctx, path->node, count))
+		return -ENOMEM;
+	path->nodes = count;
+	return 0;
+}
+
+/*
+ * Makes child @slot of @parent, which its caller has pinned, without the lock.  A
+ * node is taken from @path.
+ */
 static int make_child(struct lc_store *store, struct lc_node *parent, u32 slot,
-		      struct lc_page **child)
+		      struct path *path, struct lc_page **child)
 {
 	/* Nothing but a checkpoint of the child changes it, and there is none. */
 	const struct lc_ref *ref = &parent->ref[slot];
@@ -289,9 +337,7 @@ static int make_child(struct lc_store *store, struct lc_node *parent, u32 slot,
 			store->ops->leaf_put(store->ctx, leaf);
 		*child = &leaf->page;
 	} else {
-		node = store->ops->node_get(store->ctx);
-		if (!node)
-			return -ENOMEM;
+		node = path->node[--path->nodes];
 		page_init(&node->page, parent, slot);
 		error = fill_node(store, ref, node);
 		if (error)
@@ -301,16 +347,41 @@ static int make_child(struct lc_store *store, struct lc_node *parent, u32 slot,
 	return error;
 }
 
+static void add_end(struct lc_map *map, struct lc_page *page)
+{
+	list_add_tail(&page->ends_link, &map->ends);
+	WRITE_ONCE(map->ends_in_memory, map->ends_in_memory + 1);
+}
+
+static void remove_end(struct lc_map *map, struct lc_page *page)
+{
+	list_del_init(&page->ends_link);
+	WRITE_ONCE(map->ends_in_memory, map->ends_in_memory - 1);
+}
+
+/* @node has one more child in memory, or one less.  The root is never evicted. */
+static void count_child(struct lc_map *map, struct lc_node *node)
+{
+	if (!node->children++ && node->page.parent)
+		remove_end(map, &node->page);
+}
+
+static void uncount_child(struct lc_map *map, struct lc_node *node)
+{
+	if (!--node->children && node->page.parent)
+		add_end(map, &node->page);
+}
+
+/* Its parent has counted it before it was made. */
 static void insert_child(struct lc_store *store, struct lc_page *child)
 {
 	struct lc_map *map = &store->map;
 
-	if (child->level) {
+	if (child->level)
 		map->nodes_in_memory++;
-	} else {
-		list_add_tail(&leaf_of(child)->leaves_link, &map->leaves);
+	else
 		WRITE_ONCE(map->leaves_in_memory, map->leaves_in_memory + 1);
-	}
+	add_end(map, child);
 	/* All of it is there for who finds it in lookup_once(). */
 	smp_store_release(&child->parent->child[child->slot], child);
 }
@@ -321,11 +392,13 @@ static void insert_child(struct lc_store *store, struct lc_page *child)
  */
 static int load(struct lc_store *store, u64 block, u8 *state)
 {
+	struct lc_map *map = &store->map;
+	struct path path = { .nodes = 0 };
 	struct lc_node *parent;
 	struct lc_page *child;
 	unsigned long flags;
 	int error = 0;
-	u32 slot;
+	u32 slot, nodes;
 
 	mutex_lock(&store->load_mutex);
 	spin_lock_irqsave(&store->lock, flags);
@@ -334,19 +407,29 @@ static int load(struct lc_store *store, u64 block, u8 *state)
 	while (!error && !walk(store, block, &parent, &slot)) {
 		if (state) {
 			*state = parent->ref[slot].state;
-			if (*state != LC_REF_PAGE || parent->page.level == 1)
+			if (*state != LC_REF_PAGE || parent->page.level == 1) {
+				set_referenced(&parent->page);
 				break;
+			}
 		}
-		parent->children++;	/* so that it is not evicted */
+		nodes = parent->page.level - 1u;
+		if (nodes > path.nodes) {
+			spin_unlock_irqrestore(&store->lock, flags);
+			error = get_path(store, &path, nodes);
+			spin_lock_irqsave(&store->lock, flags);
+			continue;	/* others may have been evicted meanwhile */
+		}
+		count_child(map, parent);	/* so that it is not evicted */
 		spin_unlock_irqrestore(&store->lock, flags);
-		error = make_child(store, parent, slot, &child);
+		error = make_child(store, parent, slot, &path, &child);
 		spin_lock_irqsave(&store->lock, flags);
 		if (error)
-			parent->children--;
+			uncount_child(map, parent);
 		else
 			insert_child(store, child);
 	}
 	spin_unlock_irqrestore(&store->lock, flags);
+	put_path(store, &path);
 	mutex_unlock(&store->load_mutex);
 	return error;
 }
@@ -364,7 +447,7 @@ int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state)
 int lc_map_open(struct lc_store *store)
 {
 	const struct lc_super *super = &store->super;
-	struct lc_node *root = store->ops->node_get(store->ctx);
+	struct lc_node *root = store->ops->root_get(store->ctx);
 	int error;
 
 	if (!root)
@@ -381,58 +464,94 @@ int lc_map_open(struct lc_store *store)
 	return 0;
 }
 
+void lc_map_raise(struct lc_store *store, struct lc_node *root)
+{
+	struct lc_map *map = &store->map;
+	struct lc_node *old = map->root;
+
+	lockdep_assert_held(&store->lock);
+	page_init(&root->page, NULL, 0);
+	root->page.level = old->page.level + 1;
+	root->children = 1;
+	root->child[0] = &old->page;
+	old->page.parent = root;
+	if (!old->children)
+		add_end(map, &old->page);
+	map->root = root;
+	map->nodes_in_memory++;
+}
+
 /* Eviction ------------------------------------------------------------ */
 
-static bool page_busy(const struct lc_page *page)
+static bool may_go(struct lc_store *store, struct lc_page *page)
 {
-	return page->claims || page->dirty || page->writing;
+	if (page->claims || page->dirty || page->writing)
+		return false;
+	/* A leaf alone knows which round its entries wait for. */
+	return page->level || leaf_of(page)->round <= store->round.durable;
 }
 
 static void evict_page(struct lc_store *store, struct lc_page *page)
 {
 	struct lc_node *parent = page->parent;
+	struct lc_map *map = &store->map;
 
 	WRITE_ONCE(parent->child[page->slot], NULL);
-	parent->children--;
+	remove_end(map, page);
+	uncount_child(map, parent);
 	if (page->level) {
-		store->map.nodes_in_memory--;
+		map->nodes_in_memory--;
 		store->ops->node_put(store->ctx, node_of(page));
 	} else {
-		list_del_init(&leaf_of(page)->leaves_link);
-		WRITE_ONCE(store->map.leaves_in_memory,
-			   store->map.leaves_in_memory - 1);
+		WRITE_ONCE(map->leaves_in_memory, map->leaves_in_memory - 1);
 		store->ops->leaf_put(store->ctx, leaf_of(page));
 	}
-	if (!parent->children && parent->page.parent && !page_busy(&parent->page))
+	if (!parent->children && parent->page.parent &&
+	    !READ_ONCE(parent->page.referenced) && may_go(store, &parent->page))
 		evict_page(store, &parent->page);
 }
 
-/* Second chance: a leaf that was looked up since the last call stays. */
+/* Second chance: what was looked up since the last call stays. */
 u32 lc_map_evict(struct lc_store *store, u32 most)
 {
 	struct lc_map *map = &store->map;
-	struct lc_leaf *leaf;
+	struct lc_page *page;
 	unsigned long flags;
 	u32 evicted = 0;
 	u32 left;
 
 	spin_lock_irqsave(&store->lock, flags);
-	left = min(map->leaves_in_memory, 4 * most);
+	left = min(map->ends_in_memory, 4 * most);
 	for (; left && evicted < most; left--) {
-		leaf = list_first_entry(&map->leaves, struct lc_leaf, leaves_link);
-		list_move_tail(&leaf->leaves_link, &map->leaves);
-		/* It alone knows which round its entries wait for. */
-		if (page_busy(&leaf->page) || leaf->round > store->round.durable)
+		page = list_first_entry(&map->ends, struct lc_page, ends_link);
+		list_move_tail(&page->ends_link, &map->ends);
+		if (!may_go(store, page))
 			continue;
-		if (READ_ONCE(leaf->referenced)) {
-			WRITE_ONCE(leaf->referenced, false);
+		if (READ_ONCE(page->referenced)) {
+			WRITE_ONCE(page->referenced, false);
 			continue;
 		}
-		evict_page(store, &leaf->page);
+		evict_page(store, page);
 		evicted++;
 	}
 	spin_unlock_irqrestore(&store->lock, flags);
 	return evicted;
+}
+
+bool lc_map_evictable(struct lc_store *store)
+{
+	struct lc_page *page;
+	unsigned long flags;
+	bool found = false;
+
+	spin_lock_irqsave(&store->lock, flags);
+	list_for_each_entry(page, &store->map.ends, ends_link) {
+		found = may_go(store, page);
+		if (found)
+			break;
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+	return found;
 }
 
 static void free_node(struct lc_store *store, struct lc_node *node)

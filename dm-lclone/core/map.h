@@ -9,6 +9,9 @@
  * leaves that a round has still to gather, are capped at what one checkpoint can
  * always write.  Only a page that is none of the three, and whose entries are
  * all durable, may be evicted.
+ *
+ * An "end" is the lowest page in memory on its way from the root: a leaf, or a
+ * node with nothing below it in memory.  Eviction goes from there upwards.
  */
 #ifndef LCLONE_MAP_H
 #define LCLONE_MAP_H
@@ -23,6 +26,7 @@ struct lc_page {
 	struct lc_node *parent;		/* NULL for the root */
 	struct list_head dirty_link;	/* in map->dirty[level] */
 	struct list_head writing_link;	/* in the checkpoint's list of its level */
+	struct list_head ends_link;	/* in map->ends; never the root */
 	u64 index;			/* in its level */
 	u32 claims;
 	struct lc_ref old;		/* its address is freed when the checkpoint is done */
@@ -31,22 +35,21 @@ struct lc_page {
 	bool dirty;
 	bool writing;
 	bool promised;			/* store space is set aside for it */
+	bool referenced;		/* looked up since the last try to evict it */
 	struct rcu_head rcu;		/* the environment's, for *_put() */
 };
 
 struct lc_leaf {
 	struct lc_page page;
 	struct list_head journal_link;	/* in map->journal or round->leaves */
-	struct list_head leaves_link;	/* in map->leaves */
 	u64 round;			/* the latest round that it waits for */
-	bool referenced;		/* looked up since the last try to evict it */
 	DECLARE_BITMAP(unjournaled, LC_LEAF_ENTRIES);
 	u32 entry[LC_LEAF_ENTRIES];	/* read without the lock */
 };
 
 struct lc_node {
 	struct lc_page page;
-	u32 children;			/* in memory */
+	u32 children;			/* in memory, or being read */
 	struct lc_ref ref[LC_NODE_CHILDREN];
 	struct lc_page *child[LC_NODE_CHILDREN];	/* read without the lock */
 };
@@ -56,7 +59,8 @@ struct lc_map {
 	u64 span[LC_MAX_HEIGHT + 1];	/* leaves below one child, by level */
 	struct list_head dirty[LC_MAX_HEIGHT + 1];	/* pages by level */
 	struct list_head journal;	/* leaves with entries to journal */
-	struct list_head leaves;	/* all leaves in memory, oldest first */
+	struct list_head ends;		/* what may be evicted, oldest first */
+	u32 ends_in_memory;		/* length of @ends */
 	u32 leaves_in_memory;
 	u32 nodes_in_memory;
 	u32 charged;			/* pages for which lc_page_charged() */
@@ -105,22 +109,39 @@ int lc_map_load(struct lc_store *store, u64 block);
  */
 int lc_map_leaf_state(struct lc_store *store, u64 block, u8 *state);
 
+/*
+ * Reads the leaf or node @id that @ref, which is of a page, says is on disk, into
+ * @into: LC_LEAF_ENTRIES entries, or LC_NODE_CHILDREN refs.  Process context.
+ * Returns NULL, or what is wrong.
+ */
+const char *lc_page_read(struct lc_store *store, const struct lc_ref *ref,
+			 struct lc_page_id id, void *into);
+
 /* The leaf of @block when it is in memory.  Under the lock. */
 struct lc_leaf *lc_map_leaf(struct lc_store *store, u64 block);
 
 /*
  * For a walk of the whole map.  Under the lock.  Returns the page of the leaf of
  * @block, or of the lowest node in memory on the way to it; @covered is the
- * number of blocks from @block on that it speaks for, or 0 when the page below
- * it has to be loaded first.
+ * number of blocks from @block on that it speaks for, or 0 when there is a page
+ * below it that is not in memory.
  */
 struct lc_page *lc_map_visit(struct lc_store *store, u64 block, u64 *covered);
 
 /*
- * Gives back up to @most clean leaves, and the nodes above that get empty, after
- * a look at no more than four times as many.  Any context.  Returns how many.
+ * Gives back up to @most clean ends, and the nodes above that get empty, after a
+ * look at no more than four times as many.  Any context.  Returns how many ends.
  */
 u32 lc_map_evict(struct lc_store *store, u32 most);
+
+/*
+ * Whether it can do more, now or when what was looked up lately is not any more.  Any
+ * context.
+ */
+bool lc_map_evictable(struct lc_store *store);
+
+/* Puts the zeroed @root above the root, and no other page.  Under the lock. */
+void lc_map_raise(struct lc_store *store, struct lc_node *root);
 
 /* Where the parent, or the superblock, keeps the ref of a page. */
 struct lc_ref *lc_page_ref(struct lc_store *store, struct lc_page *page);
@@ -154,6 +175,9 @@ void lc_leaf_set(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 		 u32 value);
 void lc_leaf_replay(struct lc_store *store, struct lc_leaf *leaf, u32 slot,
 		    u32 value);
+
+/* The child of a node of @level, which is on the way to @block, that is so, too. */
+u32 lc_map_slot(const struct lc_map *map, unsigned int level, u64 block);
 
 /* The entries of a subtree of @level, for a ref that says all are zero. */
 u64 lc_subtree_blocks(const struct lc_map *map, unsigned int level);

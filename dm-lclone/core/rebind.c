@@ -217,30 +217,21 @@ static void write_root(struct lc_store *store, struct lc_node *root)
 /* A root above the root. */
 static int raise_root(struct lc_store *store)
 {
-	struct lc_node *root = store->ops->node_get(store->ctx);
+	struct lc_node *root = store->ops->root_get(store->ctx);
 	struct lc_super *super = &store->super;
-	struct lc_map *map = &store->map;
-	struct lc_node *old = map->root;
 	unsigned long flags;
 	int error = 0;
 
 	if (!root)
 		return -ENOMEM;
-	INIT_LIST_HEAD(&root->page.dirty_link);
-	INIT_LIST_HEAD(&root->page.writing_link);
-	root->page.level = old->page.level + 1;
-	root->children = 1;
-	root->child[0] = &old->page;
 	spin_lock_irqsave(&store->lock, flags);
 	if (!store->failed && !has_room(store)) {
 		error = -ENOSPC;
 	} else {
 		root->ref[0] = super->root;
 		super->root = (struct lc_ref) { .state = LC_REF_NONE };
+		lc_map_raise(store, root);
 		super->root_level = root->page.level;
-		old->page.parent = root;
-		map->root = root;
-		map->nodes_in_memory++;
 		if (!store->failed)
 			write_root(store, root);
 	}

@@ -262,33 +262,40 @@ void lc_round_run(struct lc_store *store, bool always)
 		lc_round_step(store);
 }
 
-/* Returns false when @wait has been answered already. */
-static bool arrive(struct lc_store *store, struct lc_wait *wait)
+/*
+ * Returns false when @wait has been answered already.  With @kick the round is asked
+ * for in the same hold of the lock: afterwards one that is under way may have answered,
+ * and with the last bio the store may have gone.
+ */
+static bool arrive(struct lc_store *store, struct lc_wait *wait, bool kick)
 {
 	unsigned long flags;
-	bool failed;
+	bool failed, waits;
 
 	/* Under the lock, so that a failing round does not overlook it. */
 	spin_lock_irqsave(&store->lock, flags);
 	failed = lc_failed(store);
-	if (!failed && !store->read_only)
+	waits = !failed && !store->read_only;
+	if (waits) {
 		list_add_tail(&wait->link, &store->round.arrived);
+		if (kick)
+			store->ops->kick(store->ctx, LC_KICK_ROUND);
+	}
 	spin_unlock_irqrestore(&store->lock, flags);
-	if (failed || store->read_only)
+	if (!waits)
 		store->ops->answer(store->ctx, wait, failed ? -EIO : 0);
-	return !failed && !store->read_only;
+	return waits;
 }
 
 void lc_round_wait(struct lc_store *store, struct lc_wait *wait)
 {
-	if (arrive(store, wait))
+	if (arrive(store, wait, false))
 		lc_round_run(store, false);
 }
 
 void lc_round_wait_later(struct lc_store *store, struct lc_wait *wait)
 {
-	if (arrive(store, wait))
-		store->ops->kick(store->ctx, LC_KICK_ROUND);
+	arrive(store, wait, true);
 }
 
 bool lc_round_wanted(struct lc_store *store)

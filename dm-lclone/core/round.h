@@ -57,7 +57,10 @@ struct lc_round {
  */
 void lc_round_wait(struct lc_store *store, struct lc_wait *wait);
 
-/* The same from a completion: asks by LC_KICK_ROUND for a context that may. */
+/*
+ * The same from a completion: asks by LC_KICK_ROUND for a context that may.  Once
+ * @wait can be answered, it touches neither @wait nor @store any more.
+ */
 void lc_round_wait_later(struct lc_store *store, struct lc_wait *wait);
 
 /*

@@ -243,8 +243,11 @@ int lc_store_extend(struct lc_store *store, u64 store_sectors)
 	struct lc_layout before;
 	struct lc_alloc *alloc = &store->alloc;
 	unsigned long flags;
-	int error = lc_checkpoint_prepare(store);
+	int error = 0;
 
+	/* It may scan the whole map, and nobody else makes the store larger. */
+	if (blocks > layout->store_blocks)
+		error = lc_checkpoint_prepare(store);
 	if (error)
 		return error;
 	mutex_lock(&store->scan_mutex);

@@ -52,7 +52,13 @@ struct lc_ops {
 	void (*page_put)(void *ctx, void *page);
 	/* Zeroed memory.  Process context; may sleep; NULL when there is none. */
 	struct lc_leaf *(*leaf_get)(void *ctx);
-	struct lc_node *(*node_get)(void *ctx);
+	struct lc_node *(*root_get)(void *ctx);
+	/*
+	 * @count nodes, or none: false.  All at once: whoever waited with a part of
+	 * them would keep others from theirs.
+	 */
+	bool (*nodes_get)(void *ctx, struct lc_node **node, u32 count);
+	/* The same for a scan: its bitmap, and what it reads of the map. */
 	void *(*bitmap_get)(void *ctx, size_t bytes);
 	/* Any context.  Leaves and nodes go when lock-free readers are done. */
 	void (*leaf_put)(void *ctx, struct lc_leaf *leaf);

@@ -142,3 +142,60 @@ test_p3_p8_clones_over_shared_layers() {
 	assert_eq "$(xargs md5sum </run/layers)" "$layers" "P3: the layers"
 	assert_eq "$(md5sum <"$IMAGE")" "$origin" "P3: the origin"
 }
+
+# works SECONDS FUNCTION: how often a work of the module that is called so runs in that time.
+works() {
+	echo >"$TRACING/trace"
+	sleep "$1"
+	grep -c "function $2 \[dm_lclone\]" "$TRACING/trace" || true
+}
+
+# tracing: notes which works run, until the end of the test.
+tracing() {
+	TRACING=/sys/kernel/tracing
+	mount -t tracefs none "$TRACING"
+	on_exit no_tracing
+	echo 1 >"$TRACING/events/workqueue/workqueue_execute_start/enable"
+}
+no_tracing() {
+	echo 0 >"$TRACING/events/workqueue/workqueue_execute_start/enable"
+	umount "$TRACING"
+}
+
+# keep_reading CLONE: what it shares, until the end of the test or stop_reading.
+keep_reading() {
+	touch /run/reading
+	while [ -e /run/reading ]; do
+		dd if="/dev/mapper/$1" of=/dev/null bs=64K iflag=direct status=none
+		sleep 0.1
+	done &
+	READER=$!
+	on_exit stop_reading
+}
+stop_reading() {
+	rm -f /run/reading
+	wait "$READER" || true
+}
+
+# One clone uses what all share: the others have no work of it, and there is none when it rests, too.
+test_p9_idle_clones_over_layers_in_use_come_to_rest() {
+	local idle
+	tool_state
+	tool_dir 150M
+	tool_image ${TEMPLATE_MB}M
+	lclone template add gold "$IMAGE"
+	chain_up
+	lclone create c --from "vm@s$LAYERS" --count 6 --store-size 8M
+	udevadm settle
+	tracing
+	keep_reading c1
+	sleep 6
+	idle=$(works 5 tick)
+	echo "$idle ticks of 7 clones in 5 s, of which one is in use"
+	[ "$idle" -le 7 ] || fail "clones that nobody uses go on ticking"
+	[ "$(works 4 sweep)" -ge 2 ] || fail "nobody looks after the layers in use"
+	stop_reading
+	sleep 6
+	assert_eq "$(works 3 sweep)" 0 "sweeps when no layer is in use"
+	assert_eq "$(works 3 tick)" 0 "ticks when no clone is in use"
+}

@@ -66,8 +66,32 @@ void edge_grace(void)
 {
 	u32 own = co_current ? co_current->spins : 0;
 
-	if (!edge.readers && co_spins == own)
-		memory_grace();
+	if (edge.readers || co_spins != own)
+		return;
+	memory_grace();
+	if (edge.awaited)
+		co_wake(&edge.awaited);
+}
+
+/*
+ * Each store that is open has a root, which is not of the pool.  What is below the root of
+ * a layer comes on top: a look-up goes through all of them, and where that takes more
+ * nodes than there are, it may find gone what it began with, again and again.
+ */
+static bool pool_empty(u32 out, u32 count)
+{
+	return edge.pool && edge.live && !lc_failed(edge.store) &&
+	       out + count > edge.pool + 1 + 2 * layers.count;
+}
+
+void edge_pool_wait(u32 (*out)(void), u32 count)
+{
+	while (pool_empty(out(), count)) {
+		edge.awaited++;
+		edge.tick_armed = true;
+		co_block(&edge.awaited);
+		edge.awaited--;
+	}
 }
 
 /* Works, as work.c has them -------------------------------------------- */
@@ -112,6 +136,21 @@ void edge_below_full(void)
 	edge.tick_armed = true;
 }
 
+/* The same of work.c, with the sweep of the layers. */
+static void give_back(void)
+{
+	struct lc_store *store = edge.store;
+
+	lc_map_evict(store, 64);
+	if (lc_round_wanted(store))
+		lc_round_run(store, true);
+	if (lc_checkpoint_wanted(store))
+		lc_checkpoint(store);
+	lc_map_evict(store, 64);
+	layers_evict_idle();
+	co_wake(&edge.awaited);
+}
+
 static void tick_work(void)
 {
 	struct lc_store *store = edge.store;
@@ -125,13 +164,15 @@ static void tick_work(void)
 		edge_ops.kick(&edge, LC_KICK_CHECKPOINT);
 	edge.retries++;
 	co_wake(&edge.retries);
-	if (lc_round_wanted(store)) {
+	if (edge.awaited) {
+		give_back();
+	} else if (lc_round_wanted(store)) {
 		edge.idle_ticks = 0;
 		lc_round_run(store, true);
 	} else if (lc_checkpoint_wanted(store) && !lc_failed(store)) {
 		if (++edge.idle_ticks >= 3)
 			lc_checkpoint(store);
-	} else if (READ_ONCE(store->map.leaves_in_memory)) {
+	} else if (READ_ONCE(store->map.ends_in_memory)) {
 		lc_map_evict(store, 64);
 		layers_evict_idle();
 		if (lc_failed(store))

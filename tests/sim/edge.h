@@ -66,6 +66,8 @@ struct edge {
 	bool discard_passdown;
 	u32 scarce_percent;	/* of page_get(wait = false) that fail */
 	bool no_memory;		/* bitmap_get() fails */
+	u32 pool;		/* leaves that there are, and nodes but for roots; 0: enough */
+	u32 awaited;		/* who waits for one; they wait here */
 	u32 lazy;		/* checkpoints begin once in so many chances; 0: at once */
 
 	struct drain drain;
@@ -132,6 +134,12 @@ int edge_wait_answer(struct edge_wait *wait);
 
 void edge_read_lock(void);
 void edge_read_unlock(void);
+
+/*
+ * Returns when there is place in the pool for @count more than the @out() which are
+ * given out.  In a thread.
+ */
+void edge_pool_wait(u32 (*out)(void), u32 count);
 
 /* What was given back may go, if nobody can be reading it. */
 void edge_grace(void);

@@ -76,12 +76,19 @@ static struct lc_merged *op_merged_get(void *ctx)
 	return memory_merged_get();
 }
 
-static struct lc_index_node *op_index_get(void *ctx)
+static struct lc_index_node *op_root_get(void *ctx)
 {
 	(void)ctx;
 	may_sleep();
 	sim_point();
 	return memory_index_get();
+}
+
+static bool op_index_get(void *ctx, struct lc_index_node **node, u32 count)
+{
+	while (count--)
+		*node++ = op_root_get(ctx);
+	return true;
 }
 
 static void op_merged_put(void *ctx, struct lc_merged *merged)
@@ -101,6 +108,7 @@ static void op_index_put(void *ctx, struct lc_index_node *node)
 
 static const struct lc_chain_ops chain_ops = {
 	.merged_get = op_merged_get,
+	.root_get = op_root_get,
 	.index_get = op_index_get,
 	.merged_put = op_merged_put,
 	.index_put = op_index_put,
@@ -343,7 +351,7 @@ void layers_evict(u32 most)
 	lc_map_evict(layers.layer[i].store, most);
 }
 
-/* evict_below() of work.c. */
+/* The sweep of work.c. */
 bool layers_evict_idle(void)
 {
 	bool more;
@@ -354,7 +362,7 @@ bool layers_evict_idle(void)
 	more = READ_ONCE(layers.chain.pages_in_memory);
 	lc_chain_evict(&layers.chain, 64);
 	for (i = 0; i < layers.count; i++) {
-		more |= READ_ONCE(layers.layer[i].store->map.leaves_in_memory);
+		more |= READ_ONCE(layers.layer[i].store->map.ends_in_memory);
 		lc_map_evict(layers.layer[i].store, 64);
 	}
 	return more;

@@ -10,6 +10,7 @@
 
 #define PIECES_MAX	4096
 #define POISON		0x6b
+#define BITMAP_MOST	32768
 
 struct pool {
 	const char *name;
@@ -25,6 +26,7 @@ struct pool {
 };
 
 static struct pool pages = { .name = "page", .bytes = LC_BLOCK_SIZE };
+static struct pool bitmaps = { .name = "bitmap", .bytes = BITMAP_MOST };
 static struct pool leaves = {
 	.name = "leaf", .bytes = sizeof(struct lc_leaf), .strict = true
 };
@@ -107,6 +109,18 @@ void memory_page_put(void *page)
 	put(&pages, page);
 }
 
+void *memory_bitmap_get(size_t bytes)
+{
+	if (bytes > BITMAP_MOST)
+		violation("a bitmap of %zu bytes", bytes);
+	return memset(get(&bitmaps), 0, bytes);
+}
+
+void memory_bitmap_put(void *bitmap)
+{
+	put(&bitmaps, bitmap);
+}
+
 struct lc_leaf *memory_leaf_get(void)
 {
 	return get(&leaves);
@@ -173,12 +187,23 @@ void memory_grace(void)
 
 u32 memory_out(void)
 {
-	return pages.out + leaves.out + nodes.out + merged_leaves.out + index_nodes.out;
+	return pages.out + bitmaps.out + leaves.out + nodes.out + merged_leaves.out + index_nodes.out;
+}
+
+u32 memory_leaves_out(void)
+{
+	return leaves.out;
+}
+
+u32 memory_nodes_out(void)
+{
+	return nodes.out;
 }
 
 void memory_reset(void)
 {
 	reset(&pages);
+	reset(&bitmaps);
 	reset(&leaves);
 	reset(&nodes);
 	reset(&merged_leaves);

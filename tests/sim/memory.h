@@ -11,6 +11,10 @@
 void *memory_page_get(void);
 void memory_page_put(void *page);
 
+/* Memory of a scan; zeroed. */
+void *memory_bitmap_get(size_t bytes);
+void memory_bitmap_put(void *bitmap);
+
 /* Zeroed.  They violate when somebody has written to what had been given back. */
 struct lc_leaf *memory_leaf_get(void);
 struct lc_node *memory_node_get(void);
@@ -30,6 +34,8 @@ void memory_store_put(struct lc_store *store);
 
 /* Pieces that are in use, but for stores. */
 u32 memory_out(void);
+u32 memory_leaves_out(void);
+u32 memory_nodes_out(void);
 
 void memory_reset(void);
 

@@ -133,16 +133,26 @@ static struct lc_leaf *op_leaf_get(void *ctx)
 {
 	(void)ctx;
 	may_sleep();
+	edge_pool_wait(memory_leaves_out, 1);
 	sim_point();
 	return memory_leaf_get();
 }
 
-static struct lc_node *op_node_get(void *ctx)
+static struct lc_node *op_root_get(void *ctx)
 {
 	(void)ctx;
 	may_sleep();
 	sim_point();
 	return memory_node_get();
+}
+
+static bool op_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	may_sleep();
+	edge_pool_wait(memory_nodes_out, count);
+	while (count--)
+		*node++ = op_root_get(ctx);
+	return true;
 }
 
 static void op_leaf_put(void *ctx, struct lc_leaf *leaf)
@@ -163,23 +173,17 @@ static void op_node_put(void *ctx, struct lc_node *node)
 
 static void *op_bitmap_get(void *ctx, size_t bytes)
 {
-	void *bitmap;
-
 	(void)ctx;
 	may_sleep();
-	if (edge.no_memory && random_chance(50))
+	if (edge.no_memory && random_chance(25))
 		return NULL;
-	bitmap = memory_page_get();
-	if (bytes > LC_BLOCK_SIZE)
-		violation("a bitmap of %zu bytes", bytes);
-	memset(bitmap, 0, LC_BLOCK_SIZE);
-	return bitmap;
+	return memory_bitmap_get(bytes);
 }
 
 static void op_bitmap_put(void *ctx, void *bitmap)
 {
 	(void)ctx;
-	memory_page_put(bitmap);
+	memory_bitmap_put(bitmap);
 }
 
 static void op_kick(void *ctx, enum lc_kick what)
@@ -243,7 +247,8 @@ const struct lc_ops edge_ops = {
 	.page_get = op_page_get,
 	.page_put = op_page_put,
 	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
+	.root_get = op_root_get,
+	.nodes_get = op_nodes_get,
 	.bitmap_get = op_bitmap_get,
 	.leaf_put = op_leaf_put,
 	.node_put = op_node_put,

@@ -184,6 +184,7 @@ static void begin_life(void)
 	edge.discard_passdown = random_chance(60);
 	edge.scarce_percent = random_chance(30) ? 50 : 0;
 	edge.no_memory = random_chance(5);
+	edge.pool = random_chance(10) ? LC_MAX_HEIGHT + random_below(20) : 0;
 	edge.lazy = random_chance(world.big ? 30 : 8) ? 64 : 0;
 	bios.one_worker = random_chance(50);
 	bios.restore_percent = world.rethins ? 20 + random_below(60) : 0;
@@ -339,6 +340,8 @@ static bool end_in_order(void)
 	check_failed();
 	cover(COVER_SETTLED);
 	co_set_mean(0);
+	/* The accounts have the whole map in memory. */
+	edge.pool = 0;
 	run_task("accounts", accounts_task, STEPS_MOST, false);
 	if (lc_failed(edge.store)) {
 		/* Activated anew, with the device as it is. */

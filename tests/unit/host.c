@@ -131,14 +131,39 @@ static void op_page_put(void *ctx, void *page)
 	put(ctx, page);
 }
 
-static struct lc_leaf *op_leaf_get(void *ctx)
+static void *get_of_map(struct host *host, size_t bytes)
 {
-	return get(ctx, sizeof(struct lc_leaf));
+	return host->no_leaves ? NULL : get(host, bytes);
 }
 
-static struct lc_node *op_node_get(void *ctx)
+static struct lc_leaf *op_leaf_get(void *ctx)
 {
-	return get(ctx, sizeof(struct lc_node));
+	return get_of_map(ctx, sizeof(struct lc_leaf));
+}
+
+static struct lc_node *op_root_get(void *ctx)
+{
+	return get_of_map(ctx, sizeof(struct lc_node));
+}
+
+static bool op_nodes_get(void *ctx, struct lc_node **node, u32 count)
+{
+	struct host *host = ctx;
+	u32 i;
+
+	KUNIT_ASSERT_FALSE(host->test, spin_is_locked(&host->store.lock));
+	if (host->nodes)
+		host->nodes(host, count);
+	for (i = 0; i < count; i++) {
+		node[i] = get_of_map(host, sizeof(struct lc_node));
+		if (!node[i])
+			break;
+	}
+	if (i == count)
+		return true;
+	while (i)
+		put(host, node[--i]);
+	return false;
 }
 
 static void *op_bitmap_get(void *ctx, size_t bytes)
@@ -165,6 +190,8 @@ static void op_kick(void *ctx, enum lc_kick what)
 {
 	struct host *host = ctx;
 
+	if (host->kick)
+		host->kick(host, what);
 	host->kicks |= what;
 	host->kicked |= what;
 	host->retries += what == LC_KICK_RETRY;
@@ -202,7 +229,8 @@ static const struct lc_ops ops = {
 	.page_get = op_page_get,
 	.page_put = op_page_put,
 	.leaf_get = op_leaf_get,
-	.node_get = op_node_get,
+	.root_get = op_root_get,
+	.nodes_get = op_nodes_get,
 	.bitmap_get = op_bitmap_get,
 	.leaf_put = op_leaf_put,
 	.node_put = op_node_put,

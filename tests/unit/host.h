@@ -38,6 +38,7 @@ struct host {
 	u32 memory_out;			/* pages, leaves, nodes, bitmaps given out */
 	u32 scarce_percent;		/* of the page_get()s that may fail, that do */
 	bool no_memory;			/* leaf_get() and so on fail */
+	bool no_leaves;			/* leaf_get() and those of nodes alone do */
 
 	/* Of the test; may be NULL. */
 	void (*pause)(struct host *host);
@@ -45,6 +46,8 @@ struct host {
 	void (*discarded)(struct host *host, u32 block, u32 count);
 	void (*wrote)(struct host *host, u32 block);	/* lc_ops' write */
 	int (*read)(struct host *host, u32 block, void *page);
+	void (*nodes)(struct host *host, u32 count);	/* lc_ops' nodes_get */
+	void (*kick)(struct host *host, enum lc_kick what);
 	void *owner;			/* of the test */
 };
 

@@ -30,6 +30,8 @@ struct fixture {
 	struct level level[LC_LAYERS_MAX + 1];
 	struct lc_chain chain;
 	u32 index_out;			/* pages of the index given out */
+	u32 asked;			/* for nodes of the index */
+	void (*index)(struct fixture *f, u32 count);	/* of the test, or NULL */
 };
 
 /* Memory of the index -------------------------------------------------- */
@@ -40,10 +42,23 @@ static struct lc_merged *merged_get(void *ctx)
 	return calloc(1, sizeof(struct lc_merged));
 }
 
-static struct lc_index_node *index_get(void *ctx)
+static struct lc_index_node *root_get(void *ctx)
 {
 	((struct fixture *)ctx)->index_out++;
 	return calloc(1, sizeof(struct lc_index_node));
+}
+
+static bool index_get(void *ctx, struct lc_index_node **node, u32 count)
+{
+	struct fixture *f = ctx;
+	u32 i;
+
+	KUNIT_ASSERT_FALSE(f->test, spin_is_locked(&f->chain.lock));
+	if (f->index)
+		f->index(f, count);
+	for (i = 0; i < count; i++)
+		node[i] = root_get(ctx);
+	return true;
 }
 
 static void merged_put(void *ctx, struct lc_merged *merged)
@@ -60,6 +75,7 @@ static void index_put(void *ctx, struct lc_index_node *node)
 
 static const struct lc_chain_ops chain_ops = {
 	.merged_get = merged_get,
+	.root_get = root_get,
 	.index_get = index_get,
 	.merged_put = merged_put,
 	.index_put = index_put,
@@ -332,6 +348,44 @@ static void eviction_gives_all_back(struct kunit *test)
 	unmake(f);
 }
 
+/* Others wait as well: what is not pinned may be taken away. */
+static void index_asked(struct fixture *f, u32 count)
+{
+	f->asked++;
+	KUNIT_EXPECT_EQ(f->test, count, 2u);
+	while (lc_chain_evict(&f->chain, 100))
+		;
+	KUNIT_EXPECT_EQ(f->test, f->chain.pages_in_memory, 0u);
+}
+
+/* Two that each had a part of their nodes could wait for each other. */
+static void index_nodes_come_all_at_once_with_nothing_pinned(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	struct lc_store *layer[2];
+	u32 i;
+
+	f->test = test;
+	f->index = index_asked;
+	for (i = 0; i < 3; i++) {
+		f->level[i].host = host_new_open(test, STORE_BLOCKS,
+						 2 * LC_NODE_CHILDREN *
+						 LC_NODE_CHILDREN * LEAF);
+		if (i == 2)
+			break;
+		freeze(&f->level[i]);
+		layer[i] = &f->level[i].host->store;
+	}
+	f->count = 2;
+	KUNIT_ASSERT_EQ(test, lc_chain_init(&f->chain, &chain_ops, f, layer, 2), 0);
+	f->level[2].host->store.chain = &f->chain;
+	KUNIT_EXPECT_EQ(test, f->chain.root->page.level, 3);
+	KUNIT_EXPECT_EQ(test, lc_load_below(&f->level[2].host->store, 0), 0);
+	KUNIT_EXPECT_EQ(test, f->asked, 1u);
+	KUNIT_EXPECT_EQ(test, f->chain.pages_in_memory, 2u);
+	unmake(f);
+}
+
 /* A leaf where one layer alone has something costs no memory of the index. */
 static void one_layer_alone_needs_no_merged_leaf(struct kunit *test)
 {
@@ -499,6 +553,7 @@ static struct kunit_case layers_cases[] = {
 	KUNIT_CASE(lookup_agrees_with_the_model),
 	KUNIT_CASE(lookup_agrees_with_the_model_through_64_layers),
 	KUNIT_CASE(eviction_gives_all_back),
+	KUNIT_CASE(index_nodes_come_all_at_once_with_nothing_pinned),
 	KUNIT_CASE(one_layer_alone_needs_no_merged_leaf),
 	KUNIT_CASE(p6_a_layer_that_cannot_be_read_gives_an_error),
 	KUNIT_CASE(a_frozen_store_takes_no_change),

@@ -291,6 +291,130 @@ static void leaf_is_read_again_after_it_was_given_back(struct kunit *test)
 	host_delete(host);
 }
 
+/* Gives back what there is, with a second chance for what was looked up. */
+static void evict_all(struct host *host)
+{
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		lc_map_evict(&host->store, 1000);
+}
+
+/* Who asks for the state of a leaf brings in nodes, and nothing below them. */
+static void p9_nodes_without_leaves_are_given_back(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 127 * 126 * LEAF);
+	struct lc_map *map = &host->store.map;
+	u64 block;
+	u8 state;
+
+	for (block = 0; block < 20; block++)
+		KUNIT_ASSERT_EQ(test, host_write(host, block * 127 * LEAF, 1, 1),
+				LC_TAKEN);
+	host_close(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, true), 0);
+	for (block = 0; block < 20; block++) {
+		KUNIT_EXPECT_EQ(test, lc_map_leaf_state(&host->store,
+							(block * 127 + 1) * LEAF,
+							&state), 0);
+		KUNIT_EXPECT_EQ(test, state, LC_REF_NONE);
+	}
+	KUNIT_EXPECT_EQ(test, map->leaves_in_memory, 0);
+	KUNIT_EXPECT_GT(test, map->nodes_in_memory, 20);
+	KUNIT_EXPECT_GE(test, map->ends_in_memory, 20);
+	evict_all(host);
+	KUNIT_EXPECT_EQ(test, map->nodes_in_memory, 1);
+	KUNIT_EXPECT_EQ(test, map->ends_in_memory, 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, 19 * 127 * LEAF), 1);
+	host_delete(host);
+}
+
+struct asked {
+	u32 times;
+	u32 count;			/* the last time */
+	u32 memory_out;
+};
+
+/* Others wait as well: all that this one has, but for the root, may be taken away. */
+static void nodes_asked(struct host *host, u32 count)
+{
+	struct asked *asked = host->owner;
+
+	asked->times++;
+	asked->count = count;
+	evict_all(host);
+	KUNIT_EXPECT_EQ(host->test, host->store.map.nodes_in_memory, 1);
+	if (asked->memory_out)
+		KUNIT_EXPECT_EQ(host->test, host->memory_out, asked->memory_out);
+	asked->memory_out = host->memory_out;
+}
+
+/* Two that each had a part of their nodes could wait for each other. */
+static void nodes_come_all_at_once_with_nothing_pinned(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 3 * LC_NODE_CHILDREN *
+					  LC_NODE_CHILDREN * LEAF);
+	struct asked asked = { .times = 0 };
+	u64 block = LC_NODE_CHILDREN * LEAF;
+
+	host->owner = &asked;
+	host->nodes = nodes_asked;
+	KUNIT_EXPECT_EQ(test, host->store.map.root->page.level, 3);
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, 0), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 1);
+	KUNIT_EXPECT_EQ(test, asked.count, 2);
+	/* All is there but for the leaf. */
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, LEAF), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 1);
+	/* One would do, but what is above it goes meanwhile. */
+	KUNIT_EXPECT_EQ(test, lc_map_load(&host->store, block), 0);
+	KUNIT_EXPECT_EQ(test, asked.times, 3);
+	KUNIT_EXPECT_EQ(test, asked.count, 2);
+	KUNIT_EXPECT_NOT_NULL(test, host_leaf(host, block));
+	KUNIT_EXPECT_EQ(test, host->store.map.nodes_in_memory, 3);
+	host_delete(host);
+}
+
+static void what_cannot_be_given_back_is_told_from_the_rest(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 10 * LEAF);
+
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_ASSERT_EQ(test, host_write(host, 0, 1, 9), LC_TAKEN);
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_ASSERT_EQ(test, lc_map_load(&host->store, LEAF), 0);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	evict_all(host);
+	KUNIT_EXPECT_FALSE(test, lc_map_evictable(&host->store));
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	/* Looked up: not now, but later. */
+	KUNIT_EXPECT_EQ(test, host_read(host, 0), 9);
+	lc_map_evict(&host->store, 10);
+	KUNIT_EXPECT_TRUE(test, lc_map_evictable(&host->store));
+	host_delete(host);
+}
+
+static void node_of_holes_in_use_stays(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 127 * LEAF);
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, host_write(host, 0, 1, 9), LC_TAKEN);
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
+	for (i = 0; i < 5; i++) {
+		KUNIT_EXPECT_EQ(test, host_read(host, 7 * LEAF), HOST_BELOW);
+		lc_map_evict(&host->store, 1000);
+	}
+	KUNIT_EXPECT_EQ(test, host->store.map.leaves_in_memory, 0);
+	KUNIT_EXPECT_EQ(test, host->store.map.nodes_in_memory, 2);
+	evict_all(host);
+	KUNIT_EXPECT_EQ(test, host->store.map.nodes_in_memory, 1);
+	host_delete(host);
+}
+
 /*
  * Round 1 has gathered an old value and is slow; the checkpoint's image has the
  * new one, and lies before round 1 in the order of replay.  Until round 2 is
@@ -373,6 +497,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(untouched_clone_is_one_extent_and_no_memory),
 	KUNIT_CASE(runs_go_on_across_leaves),
 	KUNIT_CASE(leaf_is_read_again_after_it_was_given_back),
+	KUNIT_CASE(p9_nodes_without_leaves_are_given_back),
+	KUNIT_CASE(nodes_come_all_at_once_with_nothing_pinned),
+	KUNIT_CASE(what_cannot_be_given_back_is_told_from_the_rest),
+	KUNIT_CASE(node_of_holes_in_use_stays),
 	KUNIT_CASE(p1_fua_waits_for_the_round_though_the_image_is_on_disk),
 	KUNIT_CASE(p6_damaged_leaf_is_an_error_for_what_it_covers),
 	KUNIT_CASE(leaf_that_finds_no_memory_is_loaded_later),

@@ -47,6 +47,35 @@ static void first_write_is_one_flush_and_one_block(struct kunit *test)
 	host_delete(host);
 }
 
+/* Where the lock is not held, another processor ends the round, and all else. */
+static void answer_at_once(struct host *host, enum lc_kick what)
+{
+	struct host_wait *wait = host->owner;
+
+	if (what != LC_KICK_ROUND || spin_is_locked(&host->store.lock))
+		return;
+	host->kick = NULL;
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	KUNIT_EXPECT_FALSE(host->test, wait->answered);
+}
+
+/* A completion that waits for a round has nothing left to do with the store. */
+static void wait_of_a_completion_is_told_before_it_can_be_answered(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct host_wait wait = { .answered = false };
+
+	host->owner = &wait;
+	host->kick = answer_at_once;
+	lc_round_wait_later(&host->store, &wait.core);
+	host->kick = NULL;
+	KUNIT_EXPECT_FALSE(test, wait.answered);
+	KUNIT_EXPECT_TRUE(test, host->kicks & LC_KICK_ROUND);
+	host_settle(host);
+	KUNIT_EXPECT_TRUE(test, wait.answered);
+	host_delete(host);
+}
+
 /* Trap 2: a flush that is under way does not answer who comes after it. */
 static void p1_flush_is_answered_by_a_round_that_began_after_it(struct kunit *test)
 {
@@ -325,6 +354,7 @@ static void read_only_store_has_nothing_to_flush(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_to_gather_is_one_flush),
 	KUNIT_CASE(first_write_is_one_flush_and_one_block),
+	KUNIT_CASE(wait_of_a_completion_is_told_before_it_can_be_answered),
 	KUNIT_CASE(p1_flush_is_answered_by_a_round_that_began_after_it),
 	KUNIT_CASE(p1_block_is_closed_only_after_the_flush),
 	KUNIT_CASE(p1_group_of_several_blocks_is_whole_before_it_is_closed),

@@ -123,6 +123,98 @@ static void scan_that_is_stopped_can_be_done_again(struct kunit *test)
 	host_delete(host);
 }
 
+/* All used blocks, and no others, are marked. */
+static void compare_bitmap(struct host *host)
+{
+	struct lc_alloc *alloc = &host->store.alloc;
+	u32 start = host->super.layout.data_start;
+	u32 used = alloc->used_blocks + alloc->page_blocks - alloc->reserve_used;
+	u32 at, marked = 0;
+
+	KUNIT_ASSERT_EQ(host->test, alloc->scan, LC_SCAN_DONE);
+	for (at = start; at < alloc->data_end; at++)
+		marked += test_bit(at, alloc->bitmap);
+	KUNIT_EXPECT_EQ(host->test, marked, used);
+}
+
+/* A store of two leaves for each node of the lowest level, and none in memory. */
+static struct host *deep(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 300 * LC_NODE_CHILDREN * LEAF);
+	u64 node;
+
+	for (node = 0; node < 300; node += 13) {
+		KUNIT_ASSERT_EQ(test, host_write(host, node * LC_NODE_CHILDREN * LEAF,
+						 3, 1), LC_TAKEN);
+		KUNIT_ASSERT_EQ(test, host_write(host, (node * LC_NODE_CHILDREN + 99) *
+						 LEAF, 2, 1), LC_TAKEN);
+	}
+	host_close(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	return host;
+}
+
+/*
+ * A checkpoint may depend on the scan, and on the checkpoint whoever has the
+ * memory that there is for maps.
+ */
+static void scan_needs_no_memory_for_the_map(struct kunit *test)
+{
+	struct host *host = deep(test);
+	struct lc_map *map = &host->store.map;
+
+	KUNIT_EXPECT_EQ(test, host->store.super.root_level, 3);
+	host->no_leaves = true;
+	KUNIT_EXPECT_EQ(test, lc_scan(&host->store), 0);
+	KUNIT_EXPECT_EQ(test, map->leaves_in_memory, 0);
+	KUNIT_EXPECT_EQ(test, map->nodes_in_memory, 1);
+	compare_bitmap(host);
+	host->no_leaves = false;
+	/* The same with a part of it in memory, of which some is dirty. */
+	lc_scan_drop(&host->store);
+	KUNIT_ASSERT_EQ(test, lc_map_load(&host->store, 0), 0);
+	KUNIT_ASSERT_EQ(test, host_write(host, 26 * LC_NODE_CHILDREN * LEAF + 9, 1, 2),
+			LC_TAKEN);
+	host->no_leaves = true;
+	KUNIT_EXPECT_EQ(test, lc_scan(&host->store), 0);
+	KUNIT_EXPECT_EQ(test, map->leaves_in_memory, 2);
+	compare_bitmap(host);
+	host_delete(host);
+}
+
+/* The scan reads a leaf; before it is marked, it is elsewhere and its old place used. */
+static int read_too_late(struct host *host, u32 block, void *page)
+{
+	u64 *block_of_clone = host->owner;
+
+	host->read = NULL;
+	KUNIT_EXPECT_EQ(host->test, host_write(host, *block_of_clone, 1, 5), LC_TAKEN);
+	KUNIT_EXPECT_EQ(host->test, host_flush(host), 0);
+	mutex_lock(&host->store.checkpoint_mutex);
+	KUNIT_EXPECT_EQ(host->test, lc_checkpoint_locked(&host->store), 0);
+	mutex_unlock(&host->store.checkpoint_mutex);
+	memset(disk_medium(host->disk, block), 0x5a, LC_BLOCK_SIZE);
+	return disk_read(host->disk, block, page);
+}
+
+static void page_that_moves_while_it_is_scanned_is_no_damage(struct kunit *test)
+{
+	struct host *host = host_new_open(test, 4096, 20 * LEAF);
+	u64 block = 11 * LEAF;
+
+	KUNIT_ASSERT_EQ(test, host_write(host, block + 7, 200, 1), LC_TAKEN);
+	host_close(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	host->owner = &block;
+	host->read = read_too_late;
+	KUNIT_EXPECT_EQ(test, lc_scan(&host->store), 0);
+	KUNIT_EXPECT_NULL(test, host->read);
+	KUNIT_EXPECT_EQ(test, host->reports, 0);
+	compare_bitmap(host);
+	host_close(host);
+	host_delete(host);
+}
+
 static void scan_does_not_fill_memory(struct kunit *test)
 {
 	struct host *host = host_new_open(test, 9000, 800 * LEAF);
@@ -133,7 +225,7 @@ static void scan_does_not_fill_memory(struct kunit *test)
 	host_close(host);
 	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
 	KUNIT_EXPECT_EQ(test, lc_scan(&host->store), 0);
-	KUNIT_EXPECT_LE(test, host->store.map.leaves_in_memory, 300);
+	KUNIT_EXPECT_EQ(test, host->store.map.leaves_in_memory, 0);
 	host_delete(host);
 }
 
@@ -143,6 +235,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(scan_is_asked_for_when_the_space_above_runs_low),
 	KUNIT_CASE(p6_damage_ends_the_scan_and_full_is_full),
 	KUNIT_CASE(scan_that_is_stopped_can_be_done_again),
+	KUNIT_CASE(scan_needs_no_memory_for_the_map),
+	KUNIT_CASE(page_that_moves_while_it_is_scanned_is_no_damage),
 	KUNIT_CASE(scan_does_not_fill_memory),
 	{ }
 };

@@ -145,6 +145,28 @@ static void grow(struct host *host, u32 blocks)
 	KUNIT_EXPECT_EQ(host->test, lc_store_extend(&host->store, blocks * 8ull), 0);
 }
 
+/* Each resume asks, and a full store would be scanned from end to end each time. */
+static void extend_without_growth_does_nothing(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_alloc *alloc = &host->store.alloc;
+	u64 reads, writes;
+
+	KUNIT_ASSERT_EQ(test, host_write(host, 0, 900, 1), LC_TAKEN);
+	host_close(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	/* As if all had been given out once, and pages lay in all of the reserve. */
+	alloc->high_water = alloc->data_end;
+	alloc->reserve_used = host->super.layout.reserve_blocks;
+	reads = host->disk->count[DISK_READ];
+	writes = host->disk->count[DISK_WRITE];
+	KUNIT_EXPECT_EQ(test, lc_store_extend(&host->store, 2048 * 8), 0);
+	KUNIT_EXPECT_EQ(test, alloc->scan, LC_SCAN_NONE);
+	KUNIT_EXPECT_EQ(test, host->disk->count[DISK_READ], reads);
+	KUNIT_EXPECT_EQ(test, host->disk->count[DISK_WRITE], writes);
+	host_delete(host);
+}
+
 static void p5_growth_releases_who_waits_for_space(struct kunit *test)
 {
 	struct host *host = small(test);
@@ -407,6 +429,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p1_parked_store_needs_no_journal),
 	KUNIT_CASE(read_only_store_is_not_written),
 	KUNIT_CASE(p9_leaves_that_wait_for_a_round_are_bounded),
+	KUNIT_CASE(extend_without_growth_does_nothing),
 	KUNIT_CASE(p5_growth_releases_who_waits_for_space),
 	KUNIT_CASE(p1_growth_is_durable_before_it_is_used),
 	KUNIT_CASE(growth_beyond_what_entries_can_name_is_cut),
