@@ -195,10 +195,20 @@ static void cut_off(struct history *history)
 			history->version[kept++] = history->version[i];
 	}
 	history->versions = kept;
-	if (kept == VERSIONS_MAX)
+	if (kept >= VERSIONS_MAX)
 		prune(history);
 	history->touched = true;
-	baseline(history, CONTENT_ZERO, gone);
+	if (history->versions <= VERSIONS_MAX) {
+		baseline(history, CONTENT_ZERO, gone);
+		return;
+	}
+	/* An earlier cut has left one; no other has these sectors, so its age does not matter. */
+	for (i = 0; i < history->versions; i++)
+		if (history->version[i].content == CONTENT_ZERO && durable(&history->version[i]))
+			break;
+	if (i == history->versions)
+		abort();
+	history->version[i].sectors |= gone;
 }
 
 /* The end of what was the last cluster, and some that are new. */
@@ -259,7 +269,7 @@ static bool has_room(u64 first, u64 last)
 		if (history->versions < VERSIONS_MAX)
 			continue;
 		prune(history);
-		if (history->versions == VERSIONS_MAX)
+		if (history->versions >= VERSIONS_MAX)
 			return false;
 	}
 	return true;

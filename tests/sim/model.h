@@ -39,7 +39,7 @@ struct history {
 	u32 pruned;		/* when a version was last dropped */
 	u32 versions;
 	bool touched;		/* since the last recovery */
-	struct version version[VERSIONS_MAX];
+	struct version version[VERSIONS_MAX + 1];	/* one more is what a cut has left */
 };
 
 struct model {
