@@ -394,8 +394,8 @@ static void unplace(struct lc_store *store, struct lc_page *page)
 }
 
 /*
- * The device below was full.  No superblock names what has been written, so all
- * pages get their old places back and are dirty again.
+ * The device below was full, or there was no place.  No superblock names what has been
+ * written, so all pages get their old places back and are dirty again.
  */
 static void take_back(struct checkpoint *ckpt)
 {
@@ -404,8 +404,9 @@ static void take_back(struct checkpoint *ckpt)
 	unsigned long flags;
 	unsigned int level;
 
+	drop_batch(ckpt);
 	spin_lock_irqsave(&store->lock, flags);
-	store->alloc.below_full = true;
+	store->alloc.below_full |= ckpt->below_full;
 	for (level = 0; level <= store->super.root_level; level++) {
 		list_for_each_entry_safe(page, next, &ckpt->pages[level],
 					 writing_link) {
@@ -434,6 +435,15 @@ static void abandon(struct checkpoint *ckpt)
 			list_del_init(&page->writing_link);
 }
 
+/*
+ * Whether lc_checkpoint_prepare() can help: places above the high-water mark that were
+ * taken back are found again by a scan only.  Its state changes under checkpoint_mutex.
+ */
+static bool scan_may_help(const struct lc_store *store)
+{
+	return store->alloc.scan == LC_SCAN_NONE || store->alloc.scan == LC_SCAN_RUNNING;
+}
+
 static int run(struct lc_store *store, bool part)
 {
 	struct checkpoint ckpt = {
@@ -445,7 +455,7 @@ static int run(struct lc_store *store, bool part)
 
 	take_pages(&ckpt, part);
 	error = write_pages(&ckpt);
-	if (ckpt.below_full) {
+	if (ckpt.below_full || (error == -ENOSPC && scan_may_help(store))) {
 		take_back(&ckpt);
 		return -ENOSPC;
 	}

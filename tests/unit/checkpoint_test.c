@@ -575,6 +575,71 @@ static void p5_checkpoint_tried_again_is_made_in_parts(struct kunit *test)
 	expect_zeroed(host, next);
 }
 
+/* The device has space again when the first try has found that there is none. */
+static void grow_for_the_second_try(struct host *host, u32 block)
+{
+	(void)block;
+	if (host->store.alloc.below_full)
+		host->disk->backed = 0;
+}
+
+/*
+ * 96 leaves that have pages; those up to @next are dirty.  A part of the reserve is in use,
+ * data goes up to where the pages need the rest, and there is no bitmap.
+ */
+static struct host *just_enough_places(struct kunit *test, u32 *next)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 leaf, block = 96 * LEAF;
+
+	for (leaf = 0; leaf < 96; leaf += 6) {
+		write_leaves(host, leaf, leaf + 6, 0, 1000);
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	}
+	host->disk->backed = store->super.layout.data_start;
+	KUNIT_ASSERT_EQ(test, zero_leaves(store, 76, 96), 96);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	host->disk->backed = 0;
+	*next = zero_leaves(store, 0, cap - 6);
+	KUNIT_ASSERT_EQ(test, *next, cap - 6);
+	while (lc_space_known(store) > cap)
+		KUNIT_ASSERT_EQ(test, host_write(host, block++, 1, 9), LC_TAKEN);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	lc_scan_drop(store);
+	KUNIT_ASSERT_GE(test, lc_space_known(store), cap);
+	return host;
+}
+
+/*
+ * Places above the high-water mark that the first try has taken are found again by a scan
+ * only, and what is left is not enough for the second: that is no failure.
+ */
+static void p5_second_try_without_places_is_put_off(struct kunit *test)
+{
+	u32 leaf, next;
+	struct host *host = just_enough_places(test, &next);
+	struct lc_store *store = &host->store;
+
+	host->disk->backed = 1;
+	host->wrote = grow_for_the_second_try;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, host->disk->backed, 0);
+	KUNIT_EXPECT_FALSE(test, lc_failed(store));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(store->checkpoint_due));
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_EQ(test, store->map.charged, 0);
+	host_close(host);
+	walk_check(test, host->disk);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (leaf = 0; leaf < 96; leaf++)
+		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
+				leaf < next || leaf >= 76 ? 0 : 1000 + leaf);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(checkpoint_empties_journal_and_dirty_lists),
 	KUNIT_CASE(p1_superblocks_come_after_the_flush_of_the_pages),
@@ -590,6 +655,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_device_without_space_for_pages),
 	KUNIT_CASE(p5_checkpoint_taken_back_is_made_in_parts),
 	KUNIT_CASE(p5_checkpoint_tried_again_is_made_in_parts),
+	KUNIT_CASE(p5_second_try_without_places_is_put_off),
 	{ }
 };
 
