@@ -82,9 +82,8 @@ test_rebuilds_the_catalog() {
 	[ ! -e state/catalog.json ] || fail "--no-catalog made one"
 }
 
-# Of two clones one has its snapshot, and the other was on its way to it when the power went. With
-# the catalog lost as well, the other has to be found as it is on its way.
-test_unfinished_child_of_a_snapshot_set() {
+# Two clones, in $a and $b, on their way to the snapshot "one"; in $a2 and $b2 is what they get for it.
+set_begun() {
 	local name
 	export LCLONE_STATE_DIR=$PWD/state
 	for name in a b; do
@@ -97,6 +96,12 @@ test_unfinished_child_of_a_snapshot_set() {
 		expect 0 lclone format "$dev" --origin - --layer "${!name}"
 		"$HELPERS/freeze-store" "$dev" one set
 	done
+}
+
+# Of two clones one has its snapshot, and the other was on its way to it when the power went. With
+# the catalog lost as well, the other has to be found as it is on its way.
+test_unfinished_child_of_a_snapshot_set() {
+	set_begun
 	# Neither has it yet: both go back.
 	expect 0 lclone scan "$a" "$a2" "$b" "$b2"
 	says 'was not finished'
@@ -113,18 +118,7 @@ test_unfinished_child_of_a_snapshot_set() {
 
 # The one that has it has another one since: the other is still to have it, for which it takes a kernel.
 test_set_whose_store_is_a_layer_now() {
-	local name
-	export LCLONE_STATE_DIR=$PWD/state
-	for name in a b; do
-		store $name.img 16M --origin - --size 1G --name $name
-		loop $name.img
-		eval "$name=$dev"
-		file ${name}2.img 16M
-		loop ${name}2.img
-		eval "${name}2=$dev"
-		expect 0 lclone format "$dev" --origin - --layer "${!name}"
-		"$HELPERS/freeze-store" "$dev" one set
-	done
+	set_begun
 	file a3.img 16M
 	loop a3.img
 	"$HELPERS/freeze-store" "$a" one
