@@ -437,7 +437,7 @@ static void abandon(struct checkpoint *ckpt)
 
 /*
  * Whether lc_checkpoint_prepare() can help: places above the high-water mark that were
- * taken back are found again by a scan only.  Its state changes under checkpoint_mutex.
+ * taken back are found again by a scan only.  None ends while a checkpoint runs.
  */
 static bool scan_may_help(const struct lc_store *store)
 {
