@@ -16,11 +16,11 @@ run() {
 	shift
 	if count=$(cd "$work" && timeout 300 "$@" 2>"$work/log" | tail -n 1) && [ -n "$count" ]; then
 		passed=$((passed + count))
-		echo "ok    $name: $count inputs"
+		echo "ok $name: $count inputs"
 		return
 	fi
 	failed=$((failed + 1))
-	echo "FAIL  $name"
+	echo "not ok $name"
 	head -n 60 "$work/log" | sed 's/^/      /'
 	if [ -e "$work/fuzz-failed" ]; then
 		kept=$build/failed-$$-$failed

@@ -52,9 +52,9 @@ run_test() {
 	clean_up "$dir"
 	rm -rf "$dir"
 	case $rc in
-	0) passed=$((passed + 1)); echo "ok    $file $name" ;;
-	77) skipped=$((skipped + 1)); echo "skip  $file $name: $(tail -n 1 "$top/log")" ;;
-	*) failed=$((failed + 1)); echo "FAIL  $file $name"; sed 's/^/      /' "$top/log" ;;
+	0) passed=$((passed + 1)); echo "ok $file $name" ;;
+	77) skipped=$((skipped + 1)); echo "skip $file $name: $(tail -n 1 "$top/log")" ;;
+	*) failed=$((failed + 1)); echo "not ok $file $name"; sed 's/^/      /' "$top/log" ;;
 	esac
 }
 
