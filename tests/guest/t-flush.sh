@@ -29,8 +29,11 @@ io_cost() {
 	COST="${LOOK[*]:0:4}, ${LOOK[4]}"
 }
 
-# costs EXPECTED OP...: what the operations cost. A round may follow a second after a first write.
+# costs EXPECTED OP...: what the operations cost. A pause takes back the tick that is due: none comes in
+# the second after it.
 costs() {
+	dmsetup suspend clone
+	dmsetup resume clone
 	io_begin
 	both "${@:2}"
 	io_cost

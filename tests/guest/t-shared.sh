@@ -150,6 +150,14 @@ works() {
 	grep -c "function $2 \[dm_lclone\]" "$TRACING/trace" || true
 }
 
+# no_more_than MOST SECONDS FUNCTION: for wait_until: the same, and it is not more than that.
+no_more_than() {
+	local ran
+	ran=$(works "$2" "$3")
+	echo "$3: $ran in $2 s"
+	[ "$ran" -le "$1" ]
+}
+
 # tracing: notes which works run, until the end of the test.
 tracing() {
 	TRACING=/sys/kernel/tracing
@@ -179,7 +187,6 @@ stop_reading() {
 
 # One clone uses what all share: the others have no work of it, and there is none when it rests, too.
 test_p9_idle_clones_over_layers_in_use_come_to_rest() {
-	local idle
 	tool_state
 	tool_dir 150M
 	tool_image ${TEMPLATE_MB}M
@@ -189,13 +196,9 @@ test_p9_idle_clones_over_layers_in_use_come_to_rest() {
 	udevadm settle
 	tracing
 	keep_reading c1
-	sleep 6
-	idle=$(works 5 tick)
-	echo "$idle ticks of 7 clones in 5 s, of which one is in use"
-	[ "$idle" -le 7 ] || fail "clones that nobody uses go on ticking"
-	[ "$(works 4 sweep)" -ge 2 ] || fail "nobody looks after the layers in use"
+	wait_until no_more_than 7 5 tick	# of 7 clones one is in use
+	wait_until eval '[ "$(works 4 sweep)" -ge 2 ]'
 	stop_reading
-	sleep 6
-	assert_eq "$(works 3 sweep)" 0 "sweeps when no layer is in use"
-	assert_eq "$(works 3 tick)" 0 "ticks when no clone is in use"
+	wait_until no_more_than 0 3 sweep
+	wait_until no_more_than 0 3 tick
 }
