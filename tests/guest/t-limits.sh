@@ -28,7 +28,7 @@ no_udev_workers() {
 
 # kernel_memory: KiB that the kernel has for itself.
 kernel_memory() {
-	wait_until no_udev_workers
+	wait_until -t 90 no_udev_workers
 	awk '/^(SUnreclaim|KernelStack|PageTables|Percpu|VmallocUsed):/ { sum += $2 } END { print sum }' /proc/meminfo
 }
 
@@ -50,7 +50,7 @@ test_p9_idle_clones_own_no_thread_and_little_memory() {
 	echo "$n clones in $(elapsed "$begin") s"
 	assert_eq "$(threads)" "$ours" "threads of ours with $n clones"
 	clones=$(($(kernel_memory) - clones))
-	echo "$n linear devices: $linear KiB; $n clones: $clones KiB; $(((clones - linear) / n)) KiB more for each"
+	note "$n linear devices: $linear KiB; $n clones: $clones KiB; $(((clones - linear) / n)) KiB more for each"
 	[ "$clones" -le $((linear + n * 64)) ] || fail "an idle clone takes $(((clones - linear) / n)) KiB more than a linear device"
 	for i in 1 $((n / 2)) "$n"; do
 		dd if="$NOISE" of="/dev/mapper/c$i" bs=4K count=16 seek="$i" oflag=direct conv=notrunc status=none
