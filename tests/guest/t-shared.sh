@@ -2,6 +2,7 @@
 # Many clones over one template and the same layers, all in use at once. LCLONE_CLONES=N says how many
 # (16; 200 with LCLONE_LONG).
 TEST_TIMEOUT=400
+CPUS=1
 
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh

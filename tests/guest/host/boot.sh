@@ -22,12 +22,14 @@ make_repo_disk() {
 }
 
 # Debian's kernel wants hardware virtualization for KVM; /dev/kvm alone does not say that it works.
-# The simplest CPU is a quarter quicker to emulate than one with all that QEMU knows.
+# The simplest CPU is a quarter quicker to emulate than one with all that QEMU knows. It is given RDRAND, so
+# that the kernel has its random numbers at once: else it gets them in the midst of a test, and patches the
+# code of urandom then, where the emulator may have another CPU run into the breakpoint of that.
 accelerator() {
 	if [ -w /dev/kvm ] && grep -qEw 'vmx|svm' /proc/cpuinfo; then
 		echo "-accel kvm -cpu host"
 	else
-		echo "-accel tcg,thread=multi -cpu qemu64"
+		echo "-accel tcg,thread=multi -cpu qemu64,+rdrand"
 	fi
 }
 
