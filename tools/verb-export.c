@@ -2,8 +2,8 @@
 /* lclone export: a snapshot, or what changed since another, as a stream. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
+#include "durable.h"
 #include "export.h"
 #include "options.h"
 #include "output.h"
@@ -38,25 +38,29 @@ static int export_to_stdout(const struct export_request *request)
 	return export_stream(request, STDOUT_FILENO, "standard output");
 }
 
-/* A file that was not finished is taken away again. */
+/* What is there is left alone, and said before the work rather than after it. */
+static int check_absent(const char *path)
+{
+	if (access(path, F_OK))
+		return 0;
+	report_errno(path, -EEXIST, "cannot be made");
+	report_hint("remove it, or give another name");
+	return -EEXIST;
+}
+
 static int export_to_file(const struct export_request *request, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int error;
+	struct part_file file;
+	int error = check_absent(path);
 
-	if (fd < 0) {
-		error = -errno;
-		report_errno(path, error, "cannot be made");
-		return error;
-	}
-	error = export_stream(request, fd, path);
-	if (!error && fsync(fd)) {
-		error = -errno;
-		report_errno(path, error, "cannot be made durable");
-	}
-	close(fd);
 	if (error)
-		unlink(path);
+		return error;
+	error = part_open(&file, path);
+	if (!error)
+		error = export_stream(request, file.fd, path);
+	if (!error)
+		error = part_name(&file);
+	part_close(&file);
 	return error;
 }
 

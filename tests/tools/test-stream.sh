@@ -149,7 +149,18 @@ test_export_refuses() {
 	# What was not finished does not stay.
 	overwrite "$l1" "$(awk '$2 == "page" { print $3; exit }' fill-1)"
 	expect 3 lclone export "$l1" --output f
-	[ ! -e f ] || fail "left an unfinished stream"
+	[ ! -e f ] && [ ! -e f.part ] || fail "left an unfinished stream"
+}
+
+# A stream has its name when it is whole; the next export begins anew what a kill has left.
+test_export_that_is_killed() {
+	chain
+	(ulimit -c 0 -f 1 && exec "$LCLONE" export "$l1" --output e) && fail "wrote more than it may"
+	[ ! -e e ] || fail "an unfinished stream has the name"
+	[ -e e.part ] || fail "it was not killed in the midst"
+	lclone export "$l1" --output e
+	lclone export "$l1" | cmp - e
+	[ ! -e e.part ] || fail "a part is left"
 }
 
 test_p8_import_refuses_another_origin() {
