@@ -13,8 +13,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
 #include "edge.h"
 #include "random.h"
 #include "report.h"
@@ -30,6 +30,14 @@ static double now(void)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* A signal when the processor has spent so many seconds more on this; 0: none. */
+static void limit(time_t seconds)
+{
+	struct itimerval timer = { .it_value.tv_sec = seconds };
+
+	setitimer(ITIMER_PROF, &timer, NULL);
 }
 
 static void progress(double elapsed, u64 seed)
@@ -59,7 +67,7 @@ static void run(double seconds, u64 seed, bool quiet)
 	u64 first = seed;
 
 	while (time - begin < seconds) {
-		alarm(WORLD_SECONDS);
+		limit(WORLD_SECONDS);
 		world_run(seed++);
 		time = now();
 		if (!quiet && time - shown >= PROGRESS_SECONDS) {
@@ -67,7 +75,7 @@ static void run(double seconds, u64 seed, bool quiet)
 			progress(time - begin, seed);
 		}
 	}
-	alarm(0);
+	limit(0);
 	printf("seeds %" PRIu64 " to %" PRIu64 ", no violation\n", first, seed - 1);
 	progress(time - begin, seed - 1);
 }

@@ -174,7 +174,7 @@ void report_signals(void)
 	sigaction(SIGFPE, &action, NULL);
 	sigaction(SIGABRT, &action, NULL);
 	/* A loop in the core is one as well: see main.c for the clock. */
-	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGPROF, &action, NULL);
 }
 
 static const char *const names[COVER_KINDS] = {
