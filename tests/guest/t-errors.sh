@@ -2,7 +2,7 @@
 # Devices that fail, beyond t-failure.sh and t-metadata-io.sh: reads that fail, bad blocks, stores that
 # begin to fail at some moment of a load. Errors reach what they hit and nothing else, and what was
 # acknowledged is there when the device is well again.
-TEST_TIMEOUT=170
+TEST_TIMEOUT=300
 
 # bad NULL_BLK BLOCK COUNT, good NULL_BLK BLOCK COUNT: blocks of 4 KiB of a null_blk that fail.
 bad() {

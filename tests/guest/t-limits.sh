@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What clones cost the host (P9).
+TEST_TIMEOUT=300
 
 # clones_make N: N clones of one origin, c1 to cN.
 clones_make() {

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include <sys/time.h>
-#include <unistd.h>
 #include <kunit/test.h>
 #include "random.h"
 
