@@ -188,36 +188,62 @@ int snapshot_take(struct catalog *catalog, struct origins *origins,
 
 /* Settling ------------------------------------------------------------- */
 
-/* Whether @store was made for the set, and what it follows is frozen. */
-static bool follows_in_set(const struct catalog *catalog, const struct clone *store,
-			   const u8 *set)
+/* As change_super(); 0 too for a store that is gone: it stands in nobody's way. */
+static int super_if_there(const struct clone *store, struct lc_super *super)
+{
+	int error = change_super(store, super);
+
+	if (!error || clone_store_presence(store) != STORE_GONE)
+		return error;
+	memset(super, 0, sizeof(*super));
+	return 0;
+}
+
+/* Whether @store was made for the set, and what it follows is frozen; or a negative errno. */
+static int follows_in_set(const struct catalog *catalog, const struct clone *store,
+			  const u8 *set)
 {
 	const struct clone *parent = catalog_parent(catalog, store);
 	struct lc_super super, below;
+	int error;
 
-	return parent && !change_super(store, &super) &&
-	       !memcmp(super.snapshot_set, set, LC_UUID_BYTES) &&
-	       !change_super(parent, &below) && below.state == LC_STORE_FROZEN;
+	if (!parent)
+		return 0;
+	error = super_if_there(store, &super);
+	if (error || memcmp(super.snapshot_set, set, LC_UUID_BYTES))
+		return error;
+	error = super_if_there(parent, &below);
+	return error ? error : below.state == LC_STORE_FROZEN;
 }
 
 /*
  * Whether another clone of the set has got its snapshot.  What it got then may be a layer
  * now: nothing keeps that clone from having another snapshot before this one is looked at.
+ * A negative errno, which has been reported, where that cannot be told: one that has not
+ * been seen may be the one that has.
  */
-static bool set_begun(const struct catalog *catalog, const struct clone *but,
-		      const u8 *set)
+static int set_begun(const struct catalog *catalog, const struct clone *but, const u8 *set)
 {
-	bool begun = false;
+	int begun = 0, unseen = 0;
 	size_t i;
 
 	if (lc_uuid_is_null(set))
-		return false;
-	for (i = 0; i < catalog->clone_count && !begun; i++)
-		begun = &catalog->clones[i] != but &&
-			follows_in_set(catalog, &catalog->clones[i], set);
-	for (i = 0; i < catalog->layer_count && !begun; i++)
-		begun = follows_in_set(catalog, &catalog->layers[i], set);
-	return begun;
+		return 0;
+	for (i = 0; i < catalog->clone_count + catalog->layer_count && begun <= 0; i++) {
+		const struct clone *store = i < catalog->clone_count ?
+			&catalog->clones[i] : &catalog->layers[i - catalog->clone_count];
+
+		if (store == but)
+			continue;
+		begun = follows_in_set(catalog, store, set);
+		if (begun < 0)
+			unseen = begun;
+	}
+	if (begun > 0 || !unseen)
+		return begun > 0;
+	report_error(but->name, "its snapshot was cut short, and whether it is to be finished or undone depends on a store that cannot be read");
+	report_hint("make that store available, or take its clone out of the catalog with 'lclone remove'");
+	return unseen;
 }
 
 static void report_finished(const struct catalog *catalog, const struct clone *clone)
@@ -291,7 +317,7 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 	struct clone *parent = catalog_parent(catalog, clone);
 	struct lc_super super, below;
 	enum handover_left left;
-	int error;
+	int begun, error;
 
 	if (!parent || memcmp(parent->uuid, clone->uuid, LC_UUID_BYTES))
 		return 0;
@@ -310,11 +336,14 @@ static int settle_snapshot(struct catalog *catalog, struct origins *origins,
 	error = handover_left(clone, &left);
 	if (error)
 		return error;
+	begun = left == HANDOVER_INACTIVE || left == HANDOVER_SUSPENDED ?
+		set_begun(catalog, clone, super.snapshot_set) : 0;
+	if (begun < 0)
+		return begun;
 	if (left == HANDOVER_INACTIVE)
-		return set_begun(catalog, clone, super.snapshot_set) ?
-		       finish(catalog, origins, clone, &below) :
-		       take_back(catalog, clone);
-	if (left == HANDOVER_SUSPENDED && set_begun(catalog, clone, super.snapshot_set))
+		return begun ? finish(catalog, origins, clone, &below) :
+			       take_back(catalog, clone);
+	if (begun)
 		return finish_suspended(catalog, clone);
 	/* It runs, and has perhaps been written to since. */
 	error = handover_reset(clone);

@@ -132,6 +132,23 @@ test_set_whose_store_is_a_layer_now() {
 	json '.clones | map(.layers | map(.snapshot)) == [["one", "two"], ["one"]]'
 }
 
+# Whether the one has its snapshot is in a store that cannot be read now: the other is neither finished nor
+# undone before that is known. A store that is gone for good is in nobody's way.
+test_set_of_which_one_is_not_there() {
+	set_begun
+	"$HELPERS/freeze-store" "$a" one
+	expect 0 lclone scan "$a" "$a2" "$b" "$b2"
+	cp state/catalog.json before
+	losetup -d "$a2"
+	expect 1 lclone consolidate b
+	says 'finished or undone depends on a store that cannot be read'
+	cmp before state/catalog.json
+	losetup "$a2" a2.img
+	expect 1 lclone consolidate b
+	! grep -q 'has been undone\|cannot be read' err || fail "it is undone, or not seen to have begun"
+	expect 0 lclone info "$b2"
+}
+
 # Sets $l, $h and $c: a frozen layer "one", and two stores of one clone that were made above it: the
 # one that it has, and one for a rollback that was cut short.
 two_heads() {
