@@ -249,13 +249,16 @@ test_tool_killed_in_a_removal() {
 
 # Its store is gone, and a scan of the host does not take away the name by which the layers can go.
 test_layers_of_a_lost_clone_can_be_removed() {
+	local uuid
 	files
+	uuid=$(jq -er '.clones[0].uuid' state/catalog.json)
 	rm d/vm.lclone
 	expect 0 lclone scan
 	says "vm: warning: its store .* was not found; the catalog keeps it while there are layers of it"
 	expect 0 lclone remove vm
 	[ -z "$(ls d)" ] || fail "there is $(ls d)"
-	jq -e '.clones == [] and .layers == []' state/catalog.json >/dev/null || fail "the catalog has something"
+	# The host may have other stores, which the scan has found.
+	! grep -q "$uuid" state/catalog.json || fail "the catalog has something"
 }
 
 # What cannot go is found before anything is gone.
