@@ -54,7 +54,13 @@ int part_open(struct part_file *file, const char *path)
 {
 	int error = 0;
 
-	file->path = path;
+	*file = (struct part_file) { .path = path, .fd = -1 };
+	/* It would be found at the end, too, when all the work is done. */
+	if (!access(path, F_OK)) {
+		report_errno(path, -EEXIST, "cannot be made");
+		report_hint("remove it, or choose another name");
+		return -EEXIST;
+	}
 	file->part = print_string("%s.part", path);
 	file->fd = open(file->part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (file->fd >= 0 && !lock(file->fd, file->part)) {

@@ -86,11 +86,6 @@ int image_convert(const char *path, const char *raw, bool backing)
 	struct part_file file;
 	int error = backing ? 0 : check_alone(path);
 
-	if (!error && !access(raw, F_OK)) {
-		error = -EEXIST;
-		report_errno(raw, error, "%s cannot be converted", path);
-		report_hint("remove it, or give --dir for another directory");
-	}
 	if (error)
 		return error;
 	error = part_open(&file, raw);

@@ -242,7 +242,7 @@ static int set_begun(const struct catalog *catalog, const struct clone *but, con
 	if (begun > 0 || !unseen)
 		return begun > 0;
 	report_error(but->name, "its snapshot was cut short, and whether it is to be finished or undone depends on a store that cannot be read");
-	report_hint("make that store available, or take its clone out of the catalog with 'lclone remove'");
+	report_hint("make that store available, or take its clone out of the catalog with 'lclone remove --force'");
 	return unseen;
 }
 

@@ -38,24 +38,11 @@ static int export_to_stdout(const struct export_request *request)
 	return export_stream(request, STDOUT_FILENO, "standard output");
 }
 
-/* What is there is left alone, and said before the work rather than after it. */
-static int check_absent(const char *path)
-{
-	if (access(path, F_OK))
-		return 0;
-	report_errno(path, -EEXIST, "cannot be made");
-	report_hint("remove it, or give another name");
-	return -EEXIST;
-}
-
 static int export_to_file(const struct export_request *request, const char *path)
 {
 	struct part_file file;
-	int error = check_absent(path);
+	int error = part_open(&file, path);
 
-	if (error)
-		return error;
-	error = part_open(&file, path);
 	if (!error)
 		error = export_stream(request, file.fd, path);
 	if (!error)

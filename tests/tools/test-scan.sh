@@ -133,8 +133,8 @@ test_set_whose_store_is_a_layer_now() {
 }
 
 # Whether the one has its snapshot is in a store that cannot be read now: the other is neither finished nor
-# undone before that is known. A store that is gone for good is in nobody's way.
-test_set_of_which_one_is_not_there() {
+# undone before that is known. Once that clone is out of the catalog, nothing speaks for the snapshot.
+test_p7_set_of_which_one_is_not_there() {
 	set_begun
 	"$HELPERS/freeze-store" "$a" one
 	expect 0 lclone scan "$a" "$a2" "$b" "$b2"
@@ -147,6 +147,25 @@ test_set_of_which_one_is_not_there() {
 	expect 1 lclone consolidate b
 	! grep -q 'has been undone\|cannot be read' err || fail "it is undone, or not seen to have begun"
 	expect 0 lclone info "$b2"
+	losetup -d "$a2"
+	expect 0 lclone remove --force a
+	expect 0 lclone consolidate b
+	says 'its snapshot one, which was cut short, has been undone'
+}
+
+# The same with files: one that is gone for good is in nobody's way.
+test_p7_set_of_which_one_is_gone() {
+	set_begun
+	"$HELPERS/freeze-store" "$a" one
+	mkdir d
+	for name in a a2 b b2; do
+		losetup -d "${!name}"
+		mv $name.img d/$name.lclone
+	done
+	expect 0 lclone scan d
+	mv d/a2.lclone away
+	expect 0 lclone consolidate b
+	says 'its snapshot one, which was cut short, has been undone'
 }
 
 # Sets $l, $h and $c: a frozen layer "one", and two stores of one clone that were made above it: the
