@@ -144,19 +144,31 @@ test_p3_p8_clones_over_shared_layers() {
 	assert_eq "$(md5sum <"$IMAGE")" "$origin" "P3: the origin"
 }
 
-# works SECONDS FUNCTION: how often a work of the module that is called so runs in that time.
-works() {
-	echo >"$TRACING/trace"
-	sleep "$1"
-	grep -c "function $2 \[dm_lclone\]" "$TRACING/trace" || true
+# ran FUNCTION: how often each work of the module that is called so ran since the trace began; most first.
+ran() {
+	sed -n "s/.*work struct \([^:]*\): function $1 \[dm_lclone\].*/\1/p" "$TRACING/trace" | sort | uniq -c |
+		sort -rn | awk '{ print $1 }'
 }
 
-# no_more_than MOST SECONDS FUNCTION: for wait_until: the same, and it is not more than that.
-no_more_than() {
-	local ran
-	ran=$(works "$2" "$3")
-	echo "$3: $ran in $2 s"
-	[ "$ran" -le "$1" ]
+# ran_often FUNCTION TIMES: for wait_until: one of them did so many times.
+ran_often() {
+	[ "$(ran "$1" | head -n 1)" -ge "$2" ] 2>/dev/null
+}
+
+# rested FUNCTION: for wait_until: none has run for 3 s.
+rested() {
+	local before
+	before=$(ran "$1")
+	sleep 3
+	[ "$(ran "$1")" = "$before" ]
+}
+
+# at_most TIMES N FUNCTION: says how often they ran; no more than N of them ran more often than that, since the trace began.
+at_most() {
+	local often
+	often=$(ran "$3" | awk -v times="$1" '$1 > times' | wc -l)
+	note "$3 ran $(ran "$3" | xargs) times"
+	[ "$often" -le "$2" ] || fail "$often of $3 ran more than $1 times, and not $2"
 }
 
 # tracing: notes which works run, until the end of the test.
@@ -197,9 +209,12 @@ test_p9_idle_clones_over_layers_in_use_come_to_rest() {
 	udevadm settle
 	tracing
 	keep_reading c1
-	wait_until no_more_than 7 5 tick	# of 7 clones one is in use
-	wait_until eval '[ "$(works 4 sweep)" -ge 2 ]'
+	wait_until -t 60 ran_often sweep 12	# which looks after the layers in use, once a second
+	at_most 6 1 tick		# the one is c1's
+	echo >"$TRACING/trace"
 	stop_reading
-	wait_until no_more_than 0 3 sweep
-	wait_until no_more_than 0 3 tick
+	wait_until rested sweep
+	wait_until rested tick
+	at_most 6 0 sweep
+	at_most 6 0 tick
 }
