@@ -21,6 +21,7 @@
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/percpu-refcount.h>
+#include <linux/ratelimit.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -124,6 +125,10 @@ struct lclone_store {
 	struct work_struct round_work;
 	struct lclone_round_bios round;
 	struct lclone_meta_io meta;
+
+	/* Lines in the log: no store's flood may drown what another has to say. */
+	struct ratelimit_state damage_limit;
+	struct ratelimit_state space_limit;
 
 	/* message.c, bulk.c */
 	struct mutex message_lock;	/* one message at a time, and none in a suspend */

@@ -122,8 +122,10 @@ void lclone_meta_report(void *ctx, const char *what, u64 block)
 {
 	struct lclone_store *store = ctx;
 
+	if (!__ratelimit(&store->damage_limit))
+		return;
 	/* A layer is of no one table. */
-	DMERR_LIMIT("%s: store %pg, block %llu: %s; run lclone check on it",
-		    store->ti ? dm_table_device_name(store->ti->table) : "layer",
-		    store->bdev, block, what);
+	DMERR("%s: store %pg, block %llu: %s; run lclone check on it",
+	      store->ti ? dm_table_device_name(store->ti->table) : "layer",
+	      store->bdev, block, what);
 }

@@ -41,6 +41,10 @@ static struct lclone_store *make(const u8 *uuid, struct mapped_device *md)
 	}
 	lclone_defer_init(store);
 	lclone_work_setup(store);
+	ratelimit_state_init(&store->damage_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	ratelimit_state_init(&store->space_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
 	mutex_init(&store->message_lock);
 	mutex_init(&store->state_lock);
 	memcpy(store->uuid, uuid, LC_UUID_BYTES);

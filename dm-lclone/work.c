@@ -150,7 +150,7 @@ static void tell(struct lclone_store *store)
 {
 	const char *name = dm_table_device_name(store->ti->table);
 	struct lc_store *core = &store->core;
-	const char *fail_reason;
+	const char *fail_reason, *space = NULL;
 	unsigned long flags;
 	bool full, low;
 
@@ -159,14 +159,15 @@ static void tell(struct lclone_store *store)
 	full = core->alloc.full;
 	low = core->alloc.low;
 	spin_unlock_irqrestore(&core->lock, flags);
-	if (fail_reason)
-		DMERR_LIMIT("%s: failed: %s; no writes until it is activated anew",
-			    name, fail_reason);
-	else if (full || READ_ONCE(store->below_full))
-		DMWARN_LIMIT("%s: the store is full; extend it, or discard in the clone",
-			     name);
+	if (full || READ_ONCE(store->below_full))
+		space = "the store is full; extend it, or discard in the clone";
 	else if (low)
-		DMWARN_LIMIT("%s: the store is nearly full", name);
+		space = "the store is nearly full";
+	if (fail_reason)
+		DMERR("%s: failed: %s; no writes until it is activated anew",
+		      name, fail_reason);
+	else if (space && __ratelimit(&store->space_limit))
+		DMWARN("%s: %s", name, space);
 	dm_table_event(store->ti->table);
 }
 

@@ -309,6 +309,24 @@ test_p6_damaged_root() {
 	done
 }
 
+# A flood of reports of one activation must not hide why the next one is refused.
+test_p6_reasons_are_not_drowned() {
+	local leaf root
+	refuse_up
+	leaf=$(number "$(number 1 180)" $((64 + 32 + 20)))
+	spoil "$leaf" changed
+	clone_on
+	dd if="$CLONE" of=/dev/null bs=4096 skip=1008 count=64 iflag=direct conv=noerror status=none
+	kmsg_has "block $leaf: .*check" || fail "no line in the log"
+	clone_off
+	restore
+	root=$(number 1 180)
+	spoil "$root" changed
+	refused "block $root: .*check" "$TABLE"
+	restore
+	still_whole
+}
+
 # spoilt_range BLOCK HOW RANGE: these blocks of the clone give EIO, all others are what they were, and
 # the store is as good as ever once the block is back.
 spoilt_range() {
