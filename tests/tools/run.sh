@@ -37,7 +37,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 run_test() {
-	local file=$1 name=$2 dir="$top/$2" rc
+	local file=$1 name=$2 dir="$top/$2" begin=$EPOCHREALTIME rc tenths
 	mkdir -p "$dir"
 	(
 		set -euo pipefail
@@ -51,8 +51,9 @@ run_test() {
 	rc=$?
 	clean_up "$dir"
 	rm -rf "$dir"
+	tenths=$(((${EPOCHREALTIME/./} - ${begin/./} + 50000) / 100000))
 	case $rc in
-	0) passed=$((passed + 1)); echo "ok $file $name" ;;
+	0) passed=$((passed + 1)); echo "ok $file $name $((tenths / 10)).$((tenths % 10)) s" ;;
 	77) skipped=$((skipped + 1)); echo "skip $file $name: $(tail -n 1 "$top/log")" ;;
 	*) failed=$((failed + 1)); echo "not ok $file $name"; sed 's/^/      /' "$top/log" ;;
 	esac
