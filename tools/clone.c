@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include "adopt.h"
 #include "clone.h"
 #include "clone-child.h"
@@ -16,34 +15,8 @@
 #include "dm.h"
 #include "lvm.h"
 #include "output.h"
+#include "owner.h"
 #include "snapshot.h"
-
-/* What the module calls this host in the owner's mark. */
-static void host_name(char name[LC_NAME_BYTES])
-{
-	FILE *file = fopen("/sys/module/dm_lclone/parameters/host_id", "re");
-	struct utsname uts;
-
-	memset(name, 0, LC_NAME_BYTES);
-	if (file) {
-		if (fgets(name, LC_NAME_BYTES, file))
-			name[strcspn(name, "\n")] = '\0';
-		fclose(file);
-	}
-	if (!*name && !uname(&uts))
-		snprintf(name, LC_NAME_BYTES, "%.*s", LC_NAME_BYTES - 1,
-			 uts.nodename);
-}
-
-static bool owned_elsewhere(const struct lc_super *super)
-{
-	char here[LC_NAME_BYTES];
-
-	if (!*super->owner_host && lc_uuid_is_null(super->owner_boot))
-		return false;
-	host_name(here);
-	return strncmp(super->owner_host, here, LC_NAME_BYTES);
-}
 
 /*
  * The owner's epoch stays: without it the store would count as parked, and a
@@ -61,7 +34,7 @@ static int check_owner(const struct clone *clone, const char *device,
 {
 	char host[LC_PATH_BYTES];
 
-	if (!owned_elsewhere(super))
+	if (!owner_is_elsewhere(super))
 		return 0;
 	if (force)
 		return clone_store_edit(clone, device, STORE_WRITE | STORE_EXCLUSIVE,

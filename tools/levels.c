@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/utsname.h>
 #include "catalog.h"
 #include "clone-store.h"
 #include "describe.h"
 #include "journal-read.h"
 #include "levels.h"
+#include "owner.h"
 #include "probe.h"
 #include "scan.h"
 #include "snapshot.h"
@@ -48,10 +48,8 @@ static void finder_done(struct finder *finder)
 static int check_owner(const char *path, const struct lc_super *super)
 {
 	char host[LC_PATH_BYTES];
-	struct utsname here;
 
-	if (!*super->owner_host || uname(&here) ||
-	    !strncmp(super->owner_host, here.nodename, LC_NAME_BYTES - 1))
+	if (!owner_is_elsewhere(super))
 		return 0;
 	report_error(path, "is marked as active on host %s",
 		     describe_text(super->owner_host, host));

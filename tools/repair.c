@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <sys/utsname.h>
 #include "check.h"
 #include "output.h"
+#include "owner.h"
 #include "probe.h"
 #include "repair-map.h"
 
@@ -73,15 +73,6 @@ static int refuse(struct repair *repair, const char *hint, const char *why, ...)
 	repair->report->hint = hint ? must_strdup(hint) : NULL;
 	repair->report->outcome = REPAIR_REFUSED;
 	return 0;
-}
-
-/* Marked by a host that is not this one, where it may be active right now. */
-static bool owned_elsewhere(const struct lc_super *super)
-{
-	struct utsname host;
-
-	return *super->owner_host && !uname(&host) &&
-	       strncmp(super->owner_host, host.nodename, LC_NAME_BYTES - 1);
 }
 
 /* Whether the older copy, with the journal from its replay point, says the same. */
@@ -310,6 +301,11 @@ static bool hopeless(struct repair *repair)
 	const struct store_file *store = &repair->store;
 	const struct lc_super *super;
 
+	if (store_not_to_be_written(store)) {
+		refuse(repair, "use the version of lclone that made it, or a later one",
+		       "%s", store_not_to_be_written(store));
+		return true;
+	}
 	if (store->newest < 0) {
 		refuse(repair, "'lclone restore' writes it anew, if there is a dump of it",
 		       "has lost both copies of its superblock, and with them all that leads to its map");
@@ -333,7 +329,7 @@ static bool hopeless(struct repair *repair)
 			return true;
 		}
 	}
-	if (owned_elsewhere(super) && !repair->request->force) {
+	if (owner_is_elsewhere(super) && !repair->request->force) {
 		refuse(repair, "make sure that it is not active there, and give --force",
 		       "is marked as active on another host");
 		return true;

@@ -49,12 +49,16 @@ void store_close(struct store_file *store);
 
 /*
  * Reads and decodes header and both superblocks.  -EMEDIUMTYPE: not a store at
- * all; -EPROTONOSUPPORT: of an unknown version or feature; -EUCLEAN: damaged.
+ * all; -EPROTONOSUPPORT: of an unknown version or feature, or opened for writing
+ * with a feature that allows reading only; -EUCLEAN: damaged.
  * A superblock copy that is damaged is no error as long as the other is whole.
  */
 int store_load(struct store_file *store);
 
-/* The same, but prints nothing: @why is set to a part of a sentence. */
+/* Why a store whose header is loaded may only be read, a part of a sentence; or NULL. */
+const char *store_not_to_be_written(const struct store_file *store);
+
+/* The same as store_load(), but prints nothing: @why is set to a part of a sentence. */
 int store_load_quietly(struct store_file *store, const char **why);
 
 /*

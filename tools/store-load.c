@@ -46,6 +46,13 @@ int store_load_supers(struct store_file *store, const char **why)
 	return 0;
 }
 
+const char *store_not_to_be_written(const struct store_file *store)
+{
+	if (store->header.features_ro_compat & ~LC_FEATURES_RO_COMPAT)
+		return "has a feature that is not known here, so that it may only be read";
+	return NULL;
+}
+
 int store_load_quietly(struct store_file *store, const char **why)
 {
 	enum lc_header_fault fault;
@@ -63,7 +70,8 @@ int store_load_quietly(struct store_file *store, const char **why)
 	*why = lc_header_decode(page, &store->header, &fault);
 	switch (fault) {
 	case LC_HEADER_OK:
-		return store_load_supers(store, why);
+		*why = store->writable ? store_not_to_be_written(store) : NULL;
+		return *why ? -EPROTONOSUPPORT : store_load_supers(store, why);
 	case LC_HEADER_FOREIGN:
 		return -EMEDIUMTYPE;
 	case LC_HEADER_UNKNOWN:

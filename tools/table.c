@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include "chain.h"
 #include "fingerprint.h"
+#include "owner.h"
 #include "probe.h"
 #include "store-file.h"
 #include "table.h"
@@ -134,16 +134,13 @@ static int find_origin(const struct table_request *request,
 /* Whether the state of the store allows to activate it. */
 static int check_state(const char *path, const struct lc_super *super)
 {
-	struct utsname host;
-
 	if (super->state != LC_STORE_WRITABLE) {
 		report_error(path, "is not writable any more: it is %s",
 			     super->state == LC_STORE_FROZEN ?
 			     "frozen, a layer of other clones" : "retired");
 		return -EROFS;
 	}
-	if (*super->owner_host && !uname(&host) &&
-	    strcmp(super->owner_host, host.nodename))
+	if (owner_is_elsewhere(super))
 		report_warning(path, "is marked as active on another host");
 	return 0;
 }

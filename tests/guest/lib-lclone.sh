@@ -19,6 +19,11 @@ have_lclone() {
 	dmsetup targets | grep -q '^lclone '
 }
 
+# load_lclone [PARAMETER=VALUE]...: unless it is loaded.
+load_lclone() {
+	have_lclone || insmod "$(find /repo -maxdepth 2 -name dm-lclone.ko -print -quit)" "$@"
+}
+
 # clone_format ORIGIN STORE [FORMAT_OPTION]...: writes an empty store.
 clone_format() {
 	lclone format "$2" --origin "$1" --force "${@:3}" >/dev/null

@@ -294,17 +294,14 @@ test_forced_remove() {
 
 test_module_stays_while_there_is_a_clone() {
 	lifecycle_up
-	on_exit load_again
+	on_exit load_lclone
 	expect_fail rmmod dm_lclone
 	both write 1M 64K same
 	clone_off
 	rmmod dm_lclone
 	expect_fail dmsetup create clone --table "$TABLE"
-	load_again
+	load_lclone
 	clone_on
 	both same
 	clone_check
-}
-load_again() {
-	have_lclone || insmod "$(find /repo -maxdepth 2 -name dm-lclone.ko -print -quit)"
 }

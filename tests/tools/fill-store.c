@@ -382,12 +382,15 @@ static void put_header(void)
 	struct lc_disk_header *disk = (void *)page;
 
 	header.features_incompat = faulty("incompat") ? 1ull << 40 : 0;
+	header.features_ro_compat = faulty("ro-compat") ? 1ull << 40 : 0;
 	header.features_compat = faulty("compat") ? 1 : 0;
 	lc_header_encode(&header, page);
 	if (faulty("version"))
 		disk->version = cpu_to_le32(2);
 	if (faulty("block-size"))
 		disk->block_bytes = cpu_to_le32(8192);
+	if (faulty("csum-type"))
+		disk->csum_type = cpu_to_le32(LC_CSUM_CRC32C + 1);
 	lc_seal(header.store_uuid, LC_HEADER_BLOCK, page, &disk->csum);
 	put(LC_HEADER_BLOCK, page);
 }

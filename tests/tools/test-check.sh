@@ -194,7 +194,7 @@ test_not_a_store() {
 
 test_unknown_versions() {
 	local fault verb
-	for fault in version incompat block-size; do
+	for fault in version incompat block-size csum-type; do
 		store s.img 64M
 		fill s.img 1 2 1 $fault >/dev/null
 		for verb in info check dump table; do

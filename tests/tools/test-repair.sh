@@ -46,6 +46,20 @@ test_nothing_to_repair() {
 	stat -c %y s.img | cmp -s - written || fail "it was written to"
 }
 
+# A later version may rely on what we would not keep up.
+test_feature_that_allows_reading_only() {
+	filled 5 10 3 ro-compat
+	lclone dump s.img >after || fail "cannot be read"
+	cmp before after
+	expect 0 lclone check s.img
+	zero s.img 1
+	expect 3 lclone check s.img
+	refuses 'may only be read'
+	refuses 'may only be read' --force
+	expect 2 fill s.img 1 2 1
+	says 'may only be read'
+}
+
 test_one_superblock() {
 	local copy how
 	for copy in 1 128; do
