@@ -377,8 +377,10 @@ int lclone_store_activate(struct lclone *lc)
 	take_table(store, lc);
 	/* It was for a table that has not come. */
 	kfree(xchg(&store->change, NULL));
+	/* Failed mode does not end by it: the device may have been open all the time. */
 	if (store->state == LCLONE_PARKED && lc->store_dev &&
-	    store->core.read_only != table_read_only(lc)) {
+	    store->core.read_only != table_read_only(lc) &&
+	    !lc_failed(&store->core)) {
 		set_state(store, LCLONE_UNOPENED);
 		lc_store_destroy(&store->core);
 	}

@@ -89,6 +89,15 @@ test_failed_clone_is_handled_as_any_other() {
 	dmsetup suspend --noflush clone
 	dmsetup resume clone
 	assert_eq "$(status_of clone mode)" failed
+	# Nor by way of a read-only table: the device was open all the time.
+	dmsetup load clone --readonly --table "$TABLE"
+	dmsetup suspend clone
+	dmsetup resume clone
+	both same
+	dmsetup load clone --table "$TABLE"
+	dmsetup suspend clone
+	dmsetup resume clone
+	assert_eq "$(status_of clone mode)" failed "after a read-only table"
 	expect_fail dmsetup message clone 0 checkpoint
 	both same
 	clone_off
