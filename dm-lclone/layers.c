@@ -13,7 +13,7 @@
 
 #include "lclone.h"
 
-/* Layers come one at a time; chains, under the second lock, which nests in it. */
+/* Layers come one at a time; chains have a lock of their own. */
 static DEFINE_MUTEX(layers_lock);
 static DEFINE_MUTEX(chains_lock);
 static LIST_HEAD(chains);

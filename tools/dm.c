@@ -273,7 +273,7 @@ int dm_need_target(void)
 	if (!answer) {
 		report_error(MODULE, "the kernel does not have the target '%s'",
 			     TARGET);
-		report_hint("install the module for this kernel ('make install' or the DKMS package), then 'modprobe "
+		report_hint("install the module for this kernel ('make install'), then 'modprobe "
 			    MODULE "'");
 		return -ENOSYS;
 	}
