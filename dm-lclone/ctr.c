@@ -75,7 +75,7 @@ static const char *open_origin(struct lclone *lc, const char *name)
 		return NULL;
 	lc->origin = NULL;
 	return error == -EBUSY ?
-	       "The origin is in use by something else than device-mapper" :
+	       "The origin is in use by something else than device-mapper: unmount it" :
 	       "The origin cannot be opened: is it there, and a block device?";
 }
 
@@ -122,7 +122,7 @@ static const char *check_apart(struct lclone *lc)
 
 	if (lc->origin && lc->store_dev &&
 	    overlap(lc->origin->bdev, lc->store_dev->bdev))
-		return "Origin and store are the same device, or one lies in the other";
+		return "Origin and store are the same device, or one lies in the other: use lclone table";
 	for (i = 0; i < lc->layers; i++) {
 		bdev = lc->layer[i].dev->bdev;
 		if (lc->origin && overlap(lc->origin->bdev, bdev))
@@ -171,7 +171,7 @@ static const char *find_store(struct lclone *lc, int *error)
 				    dm_table_get_md(lc->ti->table));
 	if (IS_ERR(store)) {
 		*error = PTR_ERR(store);
-		why = *error == -EBUSY ? "The store is in use by another device" :
+		why = *error == -EBUSY ? "The store is in use by another device: remove that one first" :
 					 "Out of memory";
 		goto out;
 	}

@@ -51,7 +51,7 @@ static const char *open_frozen(struct lclone_store *store,
 static const char *not_shared(long error)
 {
 	if (error == -EBUSY)
-		return "A layer is in use as the store of another device: it is not frozen";
+		return "A layer is in use as the store of another device: freeze it by a snapshot";
 	if (error == -EEXIST)
 		return "A layer is open from another device: one of the two is a copy";
 	return "Out of memory";
@@ -68,7 +68,7 @@ static const char *open_layer(struct lclone *lc, struct lclone_layer *layer,
 	if (super->state != LC_STORE_FROZEN)
 		return "A layer is not frozen: take a snapshot of it with lclone snapshot";
 	if (bdev_nr_sectors(bdev) / LC_BLOCK_SECTORS < super->layout.store_blocks)
-		return "A layer's device is smaller than the layer";
+		return "A layer's device is smaller than the layer: give it its size back";
 	store = lclone_registry_get(super->store_uuid,
 				    dm_table_get_md(lc->ti->table));
 	if (IS_ERR(store))
@@ -103,7 +103,7 @@ static const char *get_layer(struct lclone *lc, struct lclone_layer *layer,
 	int stale;
 
 	if (larger_sectors(lc, bdev))
-		return "A layer's device has larger sectors than the store and the origin";
+		return "A layer's device has larger sectors than the store and the origin: use another";
 	why = lclone_super_look(bdev, super, &stale);
 	if (why) {
 		DMERR("layer %pg %s", bdev, why);

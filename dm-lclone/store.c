@@ -115,12 +115,12 @@ static const char *check_device(struct lclone *lc, const struct lc_super *super)
 	struct block_device *bdev = lc->store_dev->bdev;
 
 	if (bdev_nr_sectors(bdev) / LC_BLOCK_SECTORS < super->layout.store_blocks)
-		return "The store's device is smaller than the store";
+		return "The store's device is smaller than the store: give it its size back";
 	if (bdev_logical_block_size(bdev) > LC_BLOCK_SIZE)
-		return "The store's device has sectors of more than 4096 bytes";
+		return "The store's device has sectors of more than 4096 bytes: use another";
 	if (lc->origin && bdev_logical_block_size(bdev) >
 			  bdev_logical_block_size(lc->origin->bdev))
-		return "The store's device has larger sectors than the origin";
+		return "The store's device has larger sectors than the origin: use another";
 	if (*super->owner_host && !table_read_only(lc) &&
 	    strncmp(super->owner_host, lclone_host(), LC_NAME_BYTES - 1))
 		return "The store is active on another host, or was: see lclone activate --force";
@@ -132,7 +132,9 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 	bool origin = super->origin_kind != LC_ORIGIN_NONE;
 
 	if (super->state != LC_STORE_WRITABLE && !table_read_only(lc))
-		return "The store is frozen: load the table read-only";
+		return super->state == LC_STORE_FROZEN ?
+		       "The store is frozen: load the table read-only" :
+		       "The store is retired, another is in its place: use lclone table";
 	/* Which layers, and how many, is for the chain to tell: see check_layer(). */
 	if (lc->store_dev && !super->layers != !lc->layers)
 		return super->layers ?
@@ -141,11 +143,11 @@ const char *lclone_store_check(struct lclone *lc, const struct lc_super *super)
 	if (super->clone_sectors != lc->ti->len)
 		return "The table's length is not the clone's size: use lclone table";
 	if (origin && !lc->origin)
-		return "The store needs its origin, and the table names none";
+		return "The store needs its origin, and the table names none: use lclone table";
 	if (!origin && lc->origin)
-		return "The store has no origin, and the table names one";
+		return "The store has no origin, and the table names one: use lclone table";
 	if (origin && bdev_nr_sectors(lc->origin->bdev) != super->origin_sectors)
-		return "This is not the store's origin: it has another size";
+		return "This is not the store's origin: it has another size; see lclone table";
 	return lc->store_dev ? check_device(lc, super) : NULL;
 }
 

@@ -28,8 +28,7 @@ static bool find_identity(struct store_file *store)
 static int refuse(const struct store_file *store, int error, const char *why)
 {
 	report_error(store->path, "%s", why);
-	if (error == -EPROTONOSUPPORT)
-		report_hint("use the version of lclone that made it, or a later one");
+	store_load_hint(store, error);
 	return error;
 }
 

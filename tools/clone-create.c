@@ -42,6 +42,7 @@ static int compose(const struct clone_request *request, struct clone *clone)
 		if (!directory) {
 			error = -errno;
 			report_errno(request->place, error, "no directory to put a store in");
+			report_path_hint(error);
 			return error;
 		}
 		clone->store_path = print_string("%s/%s.lclone", directory,

@@ -73,6 +73,7 @@ static int note_sizes(const struct format_request *request, u64 store_bytes,
 	if (lc_layout_new(store_bytes / 512, &super->layout)) {
 		report_error(request->store_path, "is too small for a store: it has %s, and 8M are the least",
 			     print_size(store_bytes, text));
+		report_hint("make it larger, or choose another device");
 		return -ENOSPC;
 	}
 	if (!sectors)
@@ -86,6 +87,7 @@ static int note_sizes(const struct format_request *request, u64 store_bytes,
 	if (sectors > LC_CLONE_SECTORS_MAX) {
 		report_error(request->store_path, "a clone of %s is too large",
 			     print_size(sectors * 512, text));
+		report_hint("%s is the most", print_size(LC_CLONE_SECTORS_MAX * 512, text));
 		return -EFBIG;
 	}
 	super->clone_sectors = sectors;

@@ -177,6 +177,7 @@ static int look(const char *path, struct origin *origin)
 	if (access(path, F_OK)) {
 		error = -errno;
 		report_errno(path, error, "the origin cannot be found");
+		report_path_hint(error);
 		return error;
 	}
 	fd = origin_open(path, &origin->bytes, &sector_bytes);

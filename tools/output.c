@@ -45,6 +45,20 @@ void report_hint(const char *hint, ...)
 	va_end(args);
 }
 
+void report_path_hint(int error)
+{
+	switch (abs(error)) {
+	case ENOENT:
+	case ENOTDIR:
+		report_hint("check the path; 'lsblk' shows the block devices that there are");
+		break;
+	case EACCES:
+	case EPERM:
+		report_hint("run lclone as root");
+		break;
+	}
+}
+
 void report_warning(const char *what, const char *why, ...)
 {
 	va_list args;

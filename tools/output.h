@@ -22,6 +22,9 @@ void report_errno(const char *what, int error, const char *why, ...)
 /* Prints "  next: HINT" on stderr: what to do about the error just reported. */
 void report_hint(const char *hint, ...) __attribute__((format(printf, 1, 2)));
 
+/* The hint for a path that a system call refused with @error, if there is one. */
+void report_path_hint(int error);
+
 /* Prints "lclone: WHAT: warning: WHY" on stderr. */
 void report_warning(const char *what, const char *why, ...)
 	__attribute__((format(printf, 2, 3)));

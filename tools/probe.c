@@ -197,6 +197,7 @@ int probe_unused(const char *path)
 		int error = -errno;
 
 		report_errno(path, error, "cannot be looked at");
+		report_path_hint(error);
 		return error;
 	}
 	if (loop) {

@@ -311,11 +311,13 @@ int probe_stacking(const char *store_path, const char *origin_path)
 	error = place_of(store_path, &store);
 	if (error) {
 		report_errno(store_path, error, "cannot be looked at");
+		report_path_hint(error);
 		return error;
 	}
 	error = place_of(origin_path, &origin);
 	if (error) {
 		report_errno(origin_path, error, "cannot be looked at");
+		report_path_hint(error);
 		return error;
 	}
 	if (same_place(store, origin))

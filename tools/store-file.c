@@ -49,6 +49,7 @@ static int report_open(const char *path, unsigned int flags, int error)
 	}
 	if (error == -ENOTBLK || error == -EISDIR) {
 		report_error(path, "is neither a block device nor a regular file");
+		report_hint("name the device or file itself; 'lsblk' shows the block devices that there are");
 		return error;
 	}
 	if (error == -EBUSY) {
@@ -58,8 +59,7 @@ static int report_open(const char *path, unsigned int flags, int error)
 		return error;
 	}
 	report_errno(path, error, "cannot be opened");
-	if (error == -EACCES || error == -EPERM)
-		report_hint("run lclone as root");
+	report_path_hint(error);
 	return error;
 }
 

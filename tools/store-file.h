@@ -55,6 +55,9 @@ void store_close(struct store_file *store);
  */
 int store_load(struct store_file *store);
 
+/* The hint for a store that could not be loaded because of @error. */
+void store_load_hint(const struct store_file *store, int error);
+
 /* Why a store whose header is loaded may only be read, a part of a sentence; or NULL. */
 const char *store_not_to_be_written(const struct store_file *store);
 

@@ -89,6 +89,12 @@ int store_load(struct store_file *store)
 	if (!error)
 		return 0;
 	report_error(store->path, "%s", why);
+	store_load_hint(store, error);
+	return error;
+}
+
+void store_load_hint(const struct store_file *store, int error)
+{
 	if (error == -EMEDIUMTYPE)
 		report_hint("'lclone format' makes a store, 'lclone scan' lists those there are");
 	else if (error == -EPROTONOSUPPORT)
@@ -96,7 +102,6 @@ int store_load(struct store_file *store)
 	else if (error == -EUCLEAN)
 		report_hint("'lclone check %s' lists what is damaged",
 			    store->path);
-	return error;
 }
 
 int store_open_load(const char *path, unsigned int flags,

@@ -79,7 +79,10 @@ char *table_device(const char *path, const char *what)
 	dev_t loop;
 
 	if (stat(path, &st)) {
-		report_errno(path, errno, "the %s cannot be found", what);
+		int error = -errno;
+
+		report_errno(path, error, "the %s cannot be found", what);
+		report_path_hint(error);
 		return NULL;
 	}
 	if (S_ISBLK(st.st_mode))
@@ -138,6 +141,7 @@ static int check_state(const char *path, const struct lc_super *super)
 		report_error(path, "is not writable any more: it is %s",
 			     super->state == LC_STORE_FROZEN ?
 			     "frozen, a layer of other clones" : "retired");
+		report_hint("'lclone create NAME --from CLONE@SNAP' makes a clone of a snapshot");
 		return -EROFS;
 	}
 	if (owner_is_elsewhere(super))

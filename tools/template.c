@@ -64,6 +64,7 @@ static int check_new(const struct catalog *catalog,
 	if (stat(request->path, &st)) {
 		error = -errno;
 		report_errno(request->path, error, "cannot be looked at");
+		report_path_hint(error);
 		return error;
 	}
 	return check_origin_free(catalog, request->path, &st);

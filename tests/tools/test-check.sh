@@ -180,16 +180,14 @@ test_not_a_store() {
 	local verb
 	file s.img 16M
 	for verb in info check dump table; do
-		expect 1 lclone $verb s.img
-		says '^lclone: s.img: is not an lclone store'
+		refused 's.img: is not an lclone store' lclone $verb s.img
 	done
 	head -c 16M /dev/urandom >s.img
-	expect 1 lclone check s.img
+	refused 'is not an lclone store' lclone check s.img
 	file s.img 100
-	expect 1 lclone check s.img
-	says 'too small'
-	expect 1 lclone check .
-	expect 1 lclone check none
+	refused 'too small' lclone check s.img
+	refused 'neither a block device nor a regular file' lclone check .
+	refused 'No such file' lclone check none
 }
 
 test_unknown_versions() {

@@ -66,8 +66,7 @@ test_unwritten_space_is_not_interpreted() {
 
 test_too_small() {
 	file s.img 8191K
-	expect 1 lclone format s.img --origin - --size 1G
-	says '^lclone: s.img: is too small for a store'
+	refused 's.img: is too small for a store' lclone format s.img --origin - --size 1G
 	file s.img 0
 	expect 1 lclone format s.img --origin - --size 1G
 	store s.img 8M
@@ -75,22 +74,19 @@ test_too_small() {
 
 test_missing_devices() {
 	file s.img 16M
-	expect 1 lclone format none --origin - --size 1G
-	says '^lclone: none: .*No such file'
-	expect 1 lclone format s.img --origin none
-	says '^lclone: none: .*No such file'
-	expect 1 lclone format . --origin - --size 1G
-	says 'neither a block device nor a regular file'
-	expect 1 lclone format /dev/null --origin - --size 1G
-	says 'neither a block device nor a regular file'
+	refused 'none: .*No such file' lclone format none --origin - --size 1G
+	refused 'none: .*No such file' lclone format s.img --origin none
+	refused 'none: .*No such file' lclone info none
+	refused 'none: .*No such file' lclone template add gold none
+	refused 'neither a block device nor a regular file' lclone format . --origin - --size 1G
+	refused 'neither a block device nor a regular file' lclone format /dev/null --origin - --size 1G
 	file o.img 0
 	refused 'is empty' lclone format s.img --origin o.img
 }
 
 test_clone_too_large() {
 	file s.img 16M
-	expect 1 lclone format s.img --origin - --size 4194304T
-	says 'is too large'
+	refused 'is too large' lclone format s.img --origin - --size 4194304T
 }
 
 # What holds anything is left alone, to the byte, and taken with --force.
