@@ -24,6 +24,7 @@ static const struct verb *const verbs[] = {
 	&verb_commit,
 	&verb_resize,
 	&verb_extend,
+	&verb_set,
 	&verb_flatten,
 	&verb_rebase,
 	&verb_rethin,
@@ -52,7 +53,7 @@ static void print_verbs(FILE *to)
 	      "       lclone VERB --help\n\n"
 	      "Writable linked clones of a read-only block device.\n\n", to);
 	for (i = 0; i < VERBS; i++)
-		fprintf(to, "  %-12s%s\n", verbs[i]->name, verbs[i]->summary);
+		fprintf(to, "  %-13s%s\n", verbs[i]->name, verbs[i]->summary);
 }
 
 static const struct verb *find_verb(const char *name)

@@ -48,6 +48,7 @@ extern const struct verb verb_consolidate;
 extern const struct verb verb_commit;
 extern const struct verb verb_resize;
 extern const struct verb verb_extend;
+extern const struct verb verb_set;
 extern const struct verb verb_flatten;
 extern const struct verb verb_rebase;
 extern const struct verb verb_rethin;

@@ -267,6 +267,32 @@ waits_for_space() {
 	[ "$(status_of "$1" .space)" = full ]
 }
 
+# P5: what a full clone does can be changed while writes wait, and stays so.
+test_p5_set_releases_who_waits() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR" --store-size 12M
+	assert_eq "$(status_of vm .no_space)" false "no_space"
+	fill vm 16777216
+	wait_until waits_for_space vm
+	expect_fail lclone set vm
+	expect_fail lclone set vm --error-if-no-space --queue-if-no-space
+	expect_fail lclone set none --error-if-no-space
+	expect_said "no such clone"
+	lclone set vm --error-if-no-space
+	! wait "$FILL" || fail "the writer was not told"
+	assert_eq "$(status_of vm .target.error_if_no_space) $(status_of vm .no_space)" "true true" status
+	lclone deactivate vm
+	lclone activate vm
+	assert_eq "$(status_of vm .target.error_if_no_space)" true "after an activation"
+	lclone deactivate vm
+	lclone set vm --queue-if-no-space
+	lclone activate vm
+	fill vm 16777216
+	wait_until waits_for_space vm
+	lclone extend vm --size 24M
+	wait "$FILL"
+}
+
 # P5: a full store is extended under a write that waits, in a file, a volume and a device.
 test_p5_extend_releases_who_waits() {
 	local dev sum name

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The command line: help, versions, wrong usage.
 
-verbs="format table info check repair dump restore scan template create activate deactivate list tree status remove snapshot rollback reset resize extend flatten rebase rethin map diff export import"
+verbs="format table info check repair dump restore scan template create activate deactivate list tree status remove snapshot rollback reset consolidate commit adopt resize extend set flatten rebase rethin map diff export import"
 
 test_no_verb() {
 	expect 2 lclone

@@ -31,6 +31,7 @@ _lclone_options() {
 	flatten | rethin) echo '--help --rate --json' ;;
 	rebase) echo '--help --template --update --force --rate --json' ;;
 	extend) echo '--help --size --json' ;;
+	set) echo '--help --error-if-no-space --queue-if-no-space' ;;
 	format) echo '--help --origin --layer --size --name --force --json' ;;
 	table)
 		echo '--help --origin --layer --command --error-if-no-space' \
@@ -60,7 +61,7 @@ _lclone_words() {
 		fi
 		;;
 	activate | deactivate | status | remove | snapshot | rollback | reset | consolidate | commit | adopt | \
-	resize | extend | flatten | rebase | rethin | map | diff | export)
+	resize | extend | set | flatten | rebase | rethin | map | diff | export)
 		_lclone_clones
 		;;
 	esac
@@ -70,7 +71,7 @@ _lclone() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verb=${COMP_WORDS[1]}
 	local verbs='template create activate deactivate list tree status remove
-		snapshot rollback reset consolidate commit adopt resize extend flatten rebase rethin
+		snapshot rollback reset consolidate commit adopt resize extend set flatten rebase rethin
 		map diff export import format table info check repair dump
 		restore scan'
 
