@@ -187,6 +187,13 @@ char *print_hex(const uint8_t *data, size_t bytes, char *text)
 	return text;
 }
 
+void print_held(const char *of, uint64_t pause_ns)
+{
+	if (pause_ns)
+		printf("; I/O%s%s was held for %.1f ms", of ? " of " : "", of ? of : "",
+		       (double)pause_ns / 1e6);
+}
+
 void print_progress(const char *what, uint64_t done, uint64_t total)
 {
 	static struct timespec last;

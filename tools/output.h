@@ -83,6 +83,12 @@ void text_table_row(struct text_table *table, const char *const *cells);
 void text_table_print(struct text_table *table);
 
 /*
+ * Prints "; I/O was held for N ms" on stdout, unless @pause_ns is 0: it was not.
+ * @of is whose it was, where that is not clear, or NULL.
+ */
+void print_held(const char *of, uint64_t pause_ns);
+
+/*
  * A progress line on stderr when that is a terminal, at most 5 times a second.
  * @done == @total ends the line.
  */

@@ -70,8 +70,7 @@ static void print_text(const struct commit_request *request,
 		printf(", %s shared with the old one",
 		       print_size(result->shared_bytes, size));
 	printf(", in %s", result->path);
-	if (result->pause_ns)
-		printf("; I/O was held for %.1f ms", (double)result->pause_ns / 1e6);
+	print_held(NULL, result->pause_ns);
 	printf("\n");
 }
 

@@ -29,7 +29,7 @@ static const char usage[] =
 "  --from CLONE[@SNAP]  instead of a template: the snapshot SNAP of CLONE, or CLONE as\n"
 "                       it is now, which is frozen while it runs: both go on with\n"
 "                       stores of their own, which go where CLONE's is when no\n"
-"                       other place is given\n"
+"                       other place is given; tells for how long its I/O was held\n"
 "  --clone-store DEV    with --from CLONE: a device for the next store of CLONE\n"
 "  --store DEV          a block device that holds nothing\n"
 "  --dir DIR            a directory on a filesystem with room\n"
@@ -232,6 +232,7 @@ struct made {
 	char *first;
 	char *last;
 	u64 written_bytes;
+	u64 pause_ns;			/* for which I/O of the clone they are of was held */
 	struct timespec start;
 };
 
@@ -320,16 +321,18 @@ static void print_text(const struct arguments *arguments,
 		return;
 	print_size(made->written_bytes / made->count, written);
 	if (made->count == 1)
-		printf("%s%s: clone of %s, %s written, %.2f s\n", directory,
+		printf("%s%s: clone of %s, %s written, %.2f s", directory,
 		       made->last, arguments->template ? arguments->template :
 		       arguments->from, written,
 		       seconds_since(&made->start));
 	else
-		printf("%s%s to %s: %lu clones of %s, %s written and %.2f s each\n",
+		printf("%s%s to %s: %lu clones of %s, %s written and %.2f s each",
 		       directory, made->first, made->last, made->count,
 		       arguments->template ? arguments->template :
 		       arguments->from, written,
 		       seconds_since(&made->start) / (double)made->count);
+	print_held(arguments->from, made->pause_ns);
+	printf("\n");
 }
 
 static int print_json(struct made *made)
@@ -338,12 +341,13 @@ static int print_json(struct made *made)
 
 	json_object_object_add(document, "clones", made->list);
 	made->list = NULL;
+	json_add_number(document, "pause_us", made->pause_ns / 1000);
 	return json_print(document);
 }
 
 /* Freezes the clone as it is now. */
 static int freeze(struct catalog *catalog, struct clone *clone,
-		  const char *clone_store)
+		  const char *clone_store, u64 *pause_ns)
 {
 	struct store_place place = {
 		.given = clone_store, .kind = STORE_KIND_DEVICE,
@@ -353,8 +357,7 @@ static int freeze(struct catalog *catalog, struct clone *clone,
 		.clones = &clone, .count = 1, .name = "", .places = &place,
 	};
 	struct origins origins = { 0 };
-	u64 pause_ns;
-	int error = snapshot_take(catalog, &origins, &request, &pause_ns);
+	int error = snapshot_take(catalog, &origins, &request, pause_ns);
 
 	origins_done(&origins);
 	return error;
@@ -408,7 +411,7 @@ static int check_all(const struct catalog *catalog, const struct clone *from,
 
 /* The layer that --from means, made first when it is the clone as it is now. */
 static int find_layer(struct catalog *catalog, struct arguments *arguments,
-		      struct clone *layer, char **directory)
+		      struct clone *layer, char **directory, u64 *pause_ns)
 {
 	char *name = must_strdup(arguments->from);
 	char *snapshot = strchr(name, '@');
@@ -426,7 +429,7 @@ static int find_layer(struct catalog *catalog, struct arguments *arguments,
 	if (!error && !snapshot)
 		error = check_all(catalog, clone, arguments);
 	if (!error && !snapshot)
-		error = freeze(catalog, clone, arguments->clone_store);
+		error = freeze(catalog, clone, arguments->clone_store, pause_ns);
 	if (!error) {
 		found = snapshot ? snapshot_need(catalog, clone, snapshot) :
 				   catalog_parent(catalog, clone);
@@ -451,7 +454,8 @@ static int create(struct arguments *arguments)
 	if (error)
 		goto put;
 	if (arguments->from) {
-		error = find_layer(&catalog, arguments, &layer, &directory);
+		error = find_layer(&catalog, arguments, &layer, &directory,
+				   &made.pause_ns);
 		arguments->request.from = &layer;
 	} else {
 		arguments->request.template =

@@ -118,8 +118,7 @@ static int merge_snapshot(const struct arguments *arguments, const char *name,
 		printf("%s: %s", name, result.merged ?
 		       "merged into the layer that stands on it" :
 		       "its layer stays, without a name");
-		if (result.pause_ns)
-			printf("; I/O was held for %.1f ms", (double)result.pause_ns / 1e6);
+		print_held(NULL, result.pause_ns);
 		printf("\n");
 	}
 	free(result.path);

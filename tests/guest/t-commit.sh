@@ -71,7 +71,7 @@ test_refused_before_the_clone_is_frozen() {
 	expect_said "File exists"
 	assert_eq "$(layers_of vm)" "" layers
 	rm "$DIR/new.lclone"
-	lclone create new --from vm
+	lclone create new --from vm --json | jq -e '.pause_us > 0 and .clones[0].name == "new"'
 	assert_eq "$(layers_of vm)" - "layers at last"
 	assert_eq "$(sum vm)" "$(sum new)" content
 	lclone remove new

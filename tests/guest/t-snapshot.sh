@@ -32,19 +32,27 @@ test_snapshot_rollback_reset() {
 	exec {held}</dev/mapper/vm
 	expect_fail lclone rollback vm
 	expect_said "it is open"
+	lclone rollback vm --force | grep -E '^vm: is what it was at snapshot two; I/O was held for [0-9.]+ ms$'
 	exec {held}<&-
-	lclone rollback vm
 	assert_eq "$(sum vm)" "$two" "content after rollback"
 	write_at /dev/mapper/vm 4
-	lclone rollback vm one
+	lclone rollback vm one --json |
+		jq -e '.name == "vm" and .snapshot == "one" and .pause_us > 0 and (.store | endswith(".lclone"))'
 	assert_eq "$(sum vm)" "$one" "content after rollback to the first"
 	lclone deactivate vm
 	lclone activate vm
 	assert_eq "$(sum vm)" "$one" "content after activation"
 	assert_eq "$(md5sum "$file" "${file%/*}"/vm@2.lclone)" "$kept" "P3: the layers"
-	lclone rollback vm two
+	lclone deactivate vm
+	# Nobody's I/O was held.
+	assert_eq "$(lclone rollback vm two)" "vm: is what it was at snapshot two" said
+	lclone activate vm
 	assert_eq "$(sum vm)" "$two" "content of the later one"
-	lclone reset vm
+	exec {held}</dev/mapper/vm
+	lclone reset vm --force | grep -E '^vm: is what its template is; I/O was held for [0-9.]+ ms$'
+	exec {held}<&-
+	assert_eq "$(sum vm)" "$gold" "content after reset"
+	lclone reset vm --json | jq -e '.snapshot == null and .pause_us > 0'
 	assert_eq "$(sum vm)" "$gold" "content after reset"
 	expect_fail lclone rollback vm
 	expect_said "stands on no snapshot"
@@ -65,8 +73,8 @@ test_clone_of_a_running_clone() {
 	one=$(sum vm)
 	write_at /dev/mapper/vm 2
 	sum=$(sum vm)
-	lclone create now --from vm
-	lclone create past --from vm@one --size 20M
+	lclone create now --from vm | grep -E '^/dev/mapper/now: clone of vm, .* s; I/O of vm was held for [0-9.]+ ms$'
+	lclone create past --from vm@one --size 20M --json | jq -e '.pause_us == 0'
 	assert_eq "$(sum now)" "$sum" "the clone as it was"
 	assert_eq "$(dd if=/dev/mapper/past bs=1M count=16 iflag=direct status=none | md5sum | cut -d' ' -f1)" "$one" \
 		"the clone of the snapshot"

@@ -26,7 +26,7 @@ _lclone_options() {
 	consolidate) echo '--help --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	adopt) echo '--help --undo --drop-snapshots --rate --store --dir --vg --store-size --force --json' ;;
 	commit) echo '--help --template --to --clone-store --rate --quick --force --json' ;;
-	rollback | reset) echo '--help --store --dir --vg --store-size --force' ;;
+	rollback | reset) echo '--help --store --dir --vg --store-size --force --json' ;;
 	resize) echo '--help --force --json' ;;
 	flatten | rethin) echo '--help --rate --json' ;;
 	rebase) echo '--help --template --update --force --rate --json' ;;
