@@ -180,6 +180,19 @@ void handover_undo(struct handover *handover)
 	handover->suspended = false;
 }
 
+/*
+ * Most of what is dirty is written while all I/O goes on; else the first of several
+ * would be held for as long as the others take for theirs.  What goes wrong here goes
+ * wrong in the suspend again, which writes the rest, and is told there.
+ */
+static void write_maps(struct handover *const *all, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		dm_clone_message(all[i]->name, "checkpoint", NULL);
+}
+
 int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 {
 	sigset_t signals;
@@ -190,6 +203,7 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 	/* Our own pages may lie on a clone that is suspended. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	dm_batch_begin();
+	write_maps(all, count);
 	signals_hold(&signals);
 	begin = now_ns();
 	error = suspend_all(all, count);

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
+#include "dm-calls.h"
 
 static void step(void)
 {
@@ -63,21 +63,6 @@ static void suspended(void)
 		left = getenv("KILL_HELD") ? atol(getenv("KILL_HELD")) : 0;
 	if (left && !--left)
 		kill(getpid(), atoi(getenv("KILL_SIGNAL")));
-}
-
-/* The kernel changes the flags. */
-static bool suspends(unsigned long request, const void *argument)
-{
-	const struct dm_ioctl *dm = argument;
-
-	return request == DM_DEV_SUSPEND && (dm->flags & DM_SUSPEND_FLAG);
-}
-
-static bool resumes(unsigned long request, const void *argument)
-{
-	const struct dm_ioctl *dm = argument;
-
-	return request == DM_DEV_SUSPEND && !(dm->flags & DM_SUSPEND_FLAG);
 }
 
 int ioctl(int fd, unsigned long request, ...)

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# In the guest: for how long I/O is held. A test file sources it, and lib-tool.sh.
+
+# load DEV: writes in the background; sets LOAD. Bursts of eight at once, and not all that the guest can
+# do, so that an emulated one gets on with the verbs, too.
+load() {
+	fio --name=load --filename="$1" --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite --bs=4k \
+		--size=8M --rate_iops=2000 --time_based --runtime=3600 --output=/dev/null &
+	LOAD=$!
+}
+load_stop() {
+	kill "$LOAD"
+	wait "$LOAD" || true
+}
+
+# linear_pauses ROUNDS: of a dm-linear device under that load, whose table is loaded anew.
+linear_pauses() {
+	local dev
+	dev=$(make_linear other "$(make_loop 16M)")
+	load "$dev"
+	"$HELPERS/linear-pause" other "$1"
+	load_stop
+}
+
+# clone_pause VERB...: of a clone, as the tool tells it. Microseconds, as above. Not by jq, which takes
+# longer than the verb where the guest is emulated.
+clone_pause() {
+	lclone "$@" --json | sed -n 's/.*"pause_us": *\([0-9]*\).*/\1/p'
+}
