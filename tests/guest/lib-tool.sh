@@ -146,3 +146,14 @@ filesystem_whole() {
 filesystem_of() {
 	e2fsck -fp "/dev/mapper/$1" || [ $? -eq 1 ] || fail "the filesystem of $1 is damaged"
 }
+
+# keeps_rate BYTES FILTER VERB...: the verb, kept to BYTES in a second, takes no less time than is due for
+# what FILTER finds in its JSON, which stays in /run/out.
+keeps_rate() {
+	local begin=${EPOCHREALTIME/./} took due
+	lclone "${@:3}" --rate "$1" --json >/run/out
+	took=$((${EPOCHREALTIME/./} - begin))
+	due=$(($(jq "$2" /run/out) * 1000000 / $1))
+	[ "$due" -gt 1000000 ] || fail "lclone $3: the time that it should take, $due us, is too short to tell"
+	[ "$took" -ge "$due" ] || fail "lclone $3: took $took us, not $due us or more"
+}

@@ -66,7 +66,7 @@ test_adopt_and_undo() {
 	expect_fail lclone adopt --undo vm
 	expect_said "its snapshot one would be lost"
 	now=$(sum disk)
-	lclone adopt --undo vm --drop-snapshots
+	keeps_rate 1048576 .copied_bytes adopt --undo vm --drop-snapshots
 	assert_eq "$(targets disk)" "linear " "targets after the way back"
 	assert_eq "$(sum disk)" "$now" "content after the way back"
 	assert_eq "$(raw)" "$now" "content below"

@@ -32,7 +32,7 @@ test_commit() {
 	lclone create old --from vm@one
 	one=$(sum old)
 	# In use:
-	lclone commit vm --template v2 --json >/run/out
+	keeps_rate 4194304 .written_bytes commit vm --template v2
 	jq -e '.size_bytes == 16777216 and .pause_us > 0 and .written_bytes < 15728640' /run/out || fail "$(</run/out)"
 	assert_eq "$(jq -r .path /run/out)" "$DIR/v2.raw" path
 	assert_eq "$(md5sum <"$DIR/v2.raw" | cut -d' ' -f1)" "$now" "the image"

@@ -37,7 +37,7 @@ test_consolidate() {
 	expect_said "its snapshots s3 would be lost"
 	expect_said "--drop-snapshots"
 	assert_eq "$(layers_of vm)" "s1 s2 s3 s4" "layers after a refusal"
-	lclone consolidate vm --drop-snapshots --json >/run/out
+	keeps_rate 2097152 .copied_bytes consolidate vm --drop-snapshots
 	jq -e '.merged_layers == 4 and .removed_layers == 2 and .pause_us > 0' /run/out || fail "$(</run/out)"
 	# s2 and what it stands on are needed by another.
 	assert_eq "$(layers_of vm)" s4 layers
