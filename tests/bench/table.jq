@@ -50,8 +50,11 @@ row("4K random read after the writes, QD 16"; "read-mixed"; ratio),
 (reduce .results[].job as $job ([]; if index($job) then . else . + [$job] end) | .[] | . as $job |
 	[$job, ((["linear"] + $kinds)[] | [of(.; $job) | all_counts][0] // "-")] | line(22; 21)),
 (.pauses // empty |
-	"", "I/O held, us: dm-linear reloaded \(.linear_us), snapshot \(.snapshot_us), after drift " +
-	"\(.after_drift_us), above 32 layers \(.above_32_layers_us)"),
+	"", "I/O held under load, us: dm-linear reloaded \(map(select(.verb == "linear").us)[0])",
+	(["", "16M", "drift", "32 layers", "1T", "drift", "32 layers"] | line(14; 11)),
+	(map(select(.verb != "linear")) | group_by(.verb)[] | . as $of |
+		[.[0].verb, (("16M", "1T") as $size | ("new", "drift", "layers") as $state |
+			[$of[] | select(.size == $size and .state == $state).us | tostring][0] // "-")] | line(14; 11))),
 (.stacked_snapshots_ratio // empty |
 	"", "4K random read through 32 stacked dm-snapshots, ratio to one: \(fixed(3))"),
 "",
