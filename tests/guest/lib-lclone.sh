@@ -163,10 +163,12 @@ counts() {
 		"blocks of data, zero, shared"
 }
 
-# below_make: puts a linear mapping called "below" between STORE and what is to use it.
+# below_make [VARIABLE]: puts a linear mapping called "below" between STORE, or the device in VARIABLE, and
+# what is to use it.
 below_make() {
-	BELOW=$STORE
-	STORE=$(make_linear below "$BELOW")
+	local -n device=${1:-STORE}
+	BELOW=$device
+	device=$(make_linear below "$BELOW")
 }
 
 # below_table TARGET...: gives "below" another table, at once. below_fails [FIRST COUNT]: all its
@@ -187,4 +189,21 @@ below_fails() {
 	[ "$first" -eq 0 ] || set -- "0 $((first * 8)) linear $BELOW 0" "$@"
 	[ "$end" -ge "$all" ] || set -- "$@" "$end $((all - end)) linear $BELOW $end"
 	below_table "$@"
+}
+
+# page_with MAGIC INDEX: the store block of that page.
+page_with() {
+	local offset
+	grep -obUa "$1" "$STORE_FILE" | while IFS=: read -r offset _; do
+		[ $((offset % 4096)) -eq 0 ] || continue
+		[ "$(od -An -tu8 -j $((offset + 16)) -N 8 "$STORE_FILE")" -ne "$2" ] || echo $((offset / 4096))
+	done
+}
+
+# damage BLOCK: flips bytes in the middle; zap BLOCK: zeros.
+damage() {
+	printf 'not what was here' | dd of="$STORE" bs=1 seek=$(($1 * 4096 + 2000)) conv=notrunc,fsync status=none
+}
+zap() {
+	dd if=/dev/zero of="$STORE" bs=4096 seek="$1" count=1 conv=notrunc,fsync status=none
 }

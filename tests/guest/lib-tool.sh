@@ -113,33 +113,67 @@ expect_said() {
 	[[ $ERR == *"$1"* ]] || fail "said '$ERR', not '$1'"
 }
 
-# filesystem_template: template "fs", an ext4 filesystem of 64 MiB.
+# filesystem_template: template "fs", an ext4 filesystem of 64 MiB with 8 MiB in a file "old", that of TREE.
 filesystem_template() {
 	tool_state
 	tool_dir 600M
 	IMAGE=$DIR/fs.img
-	truncate -s 64M "$IMAGE"
-	mkfs.ext4 -q "$IMAGE"
+	TREE=$DIR/tree
+	mkdir "$TREE"
+	dd if=/dev/urandom of="$TREE/old" bs=1M count=8 status=none
+	mkfs.ext4 -q -d "$TREE" "$IMAGE" 64M
 	lclone template add fs "$IMAGE"
 }
 
-# filesystem_in_use: clone "vm" of that is mounted at MNT, and fio is at work in it.
-filesystem_in_use() {
+# filesystem_mounted [CREATE_OPTION]...: clone "vm" of that is mounted at MNT.
+filesystem_mounted() {
 	filesystem_template
-	lclone create vm --template fs --dir "$DIR"
+	lclone create vm --template fs --dir "$DIR" "$@"
 	MNT=$(mktemp -d /run/mnt.XXXXXX)
 	on_exit rmdir "$MNT"
 	mount -o discard /dev/mapper/vm "$MNT"
-	fio --name=load --directory="$MNT" --size=16M --io_size=48M --rw=randwrite --bsrange=4k-32k \
-		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
+}
+
+# fio_in_files SIZE: writes as much as that in each of two files, and finds it again.
+fio_in_files() {
+	fio --name=load --directory="$MNT" --size=16M --io_size="$1" --rw=randwrite --bsrange=4k-32k \
+		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out
+}
+
+# filesystem_in_use: filesystem_mounted, and fio is at work in it.
+filesystem_in_use() {
+	filesystem_mounted
+	fio_in_files 48M &
 	FIO=$!
+}
+
+# filesystem_busy [CREATE_OPTION]...: the same, but fio begins anew again and again, until filesystem_whole.
+filesystem_busy() {
+	filesystem_mounted "$@"
+	again_and_again fio_in_files 6M &
+	FIO=$!
+	on_exit filesystem_left
+}
+filesystem_left() {
+	touch /run/stop
+	wait "$FIO" || true
+	! mountpoint -q "$MNT" || umount "$MNT"
 }
 
 # filesystem_whole: fio comes to its end and finds what it wrote; the filesystem is unmounted.
 filesystem_whole() {
+	touch /run/stop
 	wait "$FIO" || fail "$(</run/fio.out)"
 	umount "$MNT"
 	e2fsck -fn /dev/mapper/vm
+}
+
+# has_written [BLOCKS]: whether the store of vm, the newest if it has snapshots, holds more than that. Asked
+# again and again, so by no jq.
+has_written() {
+	local line
+	read -r -a line < <(dmsetup status vm)
+	[ "${line[8]}" -gt "${1:-0}" ]
 }
 
 # filesystem_of NAME: that of another clone is whole once it has read its journal.

@@ -80,6 +80,14 @@ wait_until() {
 	done
 }
 
+# again_and_again COMMAND...: until somebody touches /run/stop, or it fails.
+again_and_again() {
+	rm -f /run/stop
+	until [ -e /run/stop ]; do
+		"$@" || return
+	done
+}
+
 # elapsed BEGIN: seconds since BEGIN, a value of $EPOCHREALTIME, with one decimal.
 elapsed() {
 	local tenths=$(((${EPOCHREALTIME/./} - ${1/./} + 50000) / 100000))

@@ -12,23 +12,6 @@ damaged_ready() {
 	clone_off
 }
 
-# page_with MAGIC INDEX: the store block of that page.
-page_with() {
-	local offset
-	grep -obUa "$1" "$STORE_FILE" | while IFS=: read -r offset _; do
-		[ $((offset % 4096)) -eq 0 ] || continue
-		[ "$(od -An -tu8 -j $((offset + 16)) -N 8 "$STORE_FILE")" -ne "$2" ] || echo $((offset / 4096))
-	done
-}
-
-# damage BLOCK: flips bytes in the middle; zap BLOCK: zeros.
-damage() {
-	printf 'not what was here' | dd of="$STORE" bs=1 seek=$(($1 * 4096 + 2000)) conv=notrunc,fsync status=none
-}
-zap() {
-	dd if=/dev/zero of="$STORE" bs=4096 seek="$1" count=1 conv=notrunc,fsync status=none
-}
-
 check_finds() {
 	expect_fail lclone check "$STORE"
 	assert_eq "$RC" 3 "status of lclone check"
@@ -89,3 +72,58 @@ test_p6_forged_entries() {
 	clone_off
 }
 
+# newest_page MAGIC INDEX: the one of the latest checkpoint.
+newest_page() {
+	local block
+	for block in $(page_with "$@"); do
+		echo "$(od -An -tu8 -j $((block * 4096 + 8)) -N 8 "$STORE_FILE") $block"
+	done | sort -n | awk 'END { print $2 }'
+}
+
+# A checkpoint comes as far as one copy of the superblock, and then a page that it has written is damaged:
+# the older copy and its journal have all that was synced.
+test_p1_repair_by_the_older_superblock() {
+	local copy older=0
+	for copy in 1 128; do
+		origin_make 16M
+		store_make 8M
+		below_make
+		clone_make
+		both write 1M 64K write 9M 64K+512 discard 12M 1M fsync
+		dmsetup message clone 0 checkpoint
+		both write 1M+32K 64K+512 discard 9M 32K write 2M 4K fsync
+		below_fails "$copy" 1
+		expect_fail dmsetup message clone 0 checkpoint
+		wait_until status_is mode failed
+		clone_off
+		below_heals
+		zap "$(newest_page LCLF 0)"
+		lclone repair "$STORE" --json >/run/repair
+		jq -e .lost_bytes==0 /run/repair || fail "$(</run/repair)"
+		older=$((older + $(jq .older_pages /run/repair)))
+		clone_on
+		both same write 3M 64K same
+		clone_check
+		remove_dm below
+	done
+	[ "$older" -gt 0 ] || fail "the older copy was never needed"
+}
+
+# Where there is no older copy the ranges that are lost are told, and they only are lost.
+test_repair_tells_what_is_lost() {
+	local at length
+	damaged_ready
+	zap "$(newest_page LCLF 0)"
+	expect_fail lclone repair "$STORE" --json
+	assert_eq "$RC" 3 "status of lclone repair"
+	check_finds
+	lclone repair --lost=zero "$STORE" --json >/run/repair
+	jq -e '.outcome == "repaired" and .lost_total > 0 and
+		all(.lost[]; .offset_bytes + .length_bytes <= 1008 * 4096)' /run/repair || fail "$(</run/repair)"
+	jq -r '.lost[] | "\(.offset_bytes) \(.length_bytes)"' /run/repair | while read -r at length; do
+		fallocate --punch-hole --offset "$at" --length "$length" "$MODEL"
+	done
+	clone_on
+	both same write 2M 64K same
+	clone_check
+}

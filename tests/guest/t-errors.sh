@@ -320,3 +320,38 @@ test_p1_p2_stores_that_begin_to_fail_under_load() {
 	done
 	clone_check
 }
+
+# From failed mode by way of lclone repair: it has nothing to do, or writes the copy of the superblock anew
+# that was lost. What was acknowledged is there.
+test_p1_repair_after_a_failure_under_load() {
+	local how lost
+	origin_make 8M
+	store_make 16M
+	below_make
+	clone_make
+	ROUND=0
+	while read -r how lost; do
+		ROUND=$((ROUND + 1))
+		load_until_failure "$how"
+		wait_until status_is mode failed
+		clone_off
+		below_heals
+		if [ -n "$lost" ]; then
+			zap "$lost"
+			expect_fail lclone check --quiet "$STORE"
+			lclone repair "$STORE" --json | jq -e '.outcome == "repaired" and .lost_bytes == 0'
+		else
+			lclone repair "$STORE" --json | jq -e '.outcome == "clean"'
+		fi
+		lclone check --quiet "$STORE" || lclone check "$STORE" || fail "$how: damage"
+		clone_on
+		rw
+		writers_judge
+		dd if="$CLONE" of="$MODEL" bs=1M iflag=direct status=none
+	done <<-END
+		journal
+		super 1
+		reserve 128
+	END
+	clone_check
+}

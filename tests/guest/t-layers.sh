@@ -324,3 +324,85 @@ test_waiters_for_space_go_on_in_the_child() {
 	layers_untouched
 	clone_check
 }
+
+# fio_above: writes whole blocks from MiB 4 on, which needs nothing from below, and finds them again.
+fio_above() {
+	fio --name=load --filename=/dev/mapper/clone --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite \
+		--bsrange=4k-64k --offset=4M --size=4M --verify=crc32c --verify_fatal=1 --output=/run/fio.out
+}
+has_blocks() {
+	[ "$(status_of clone data)" -gt "$1" ]
+}
+
+# front_on: what CLONE and MODEL are while fio has the rest: the first 4 MiB.
+front_on() {
+	CLONE=$(make_linear front /dev/mapper/clone 0 8192)
+	MODEL=$(mktemp /dev/shm/model.XXXXXX)
+	on_exit rm -f "$MODEL"
+	head -c 4M "$1" >"$MODEL"
+}
+
+# front_off MODEL: CLONE is all of it again, and so is MODEL. What fio wrote, fio has looked at.
+front_off() {
+	dd if="$MODEL" of="$1" conv=notrunc bs=1M status=none
+	remove_dm front
+	CLONE=/dev/mapper/clone MODEL=$1
+	dd if="$CLONE" of="$MODEL" bs=1M skip=4 seek=4 iflag=direct conv=notrunc status=none
+}
+
+# fails_below FIRST COUNT HIT: those blocks of "below" fail, and are well again, while fio is at work. What
+# cannot be read then is HIT, as "both ranges" prints it, and no more.
+fails_below() {
+	local fio whole=$MODEL first=${3%% *} left
+	left=${3%%$'\n'*}
+	left="$((first + 1)) $((${left#* } - 1))${3#"$left"}"
+	again_and_again fio_above &
+	fio=$!
+	on_exit touch /run/stop
+	wait_until has_blocks $(($(status_of clone data) + 64))
+	front_on "$whole"
+	below_fails "$1" "$2"
+	assert_eq "$(both ranges)" "$3" "unreadable blocks"
+	expect_fail both write "${first}b+512" 512
+	both write "${first}b" 4K
+	assert_eq "$(both ranges)" "$left" "unreadable blocks, one of which was written"
+	assert_eq "$(status_of clone mode)" rw mode
+	below_heals
+	both same write "$((first + 1))b+512" 512 fsync same
+	touch /run/stop
+	wait "$fio" || fail "fio met an error: $(</run/fio.out)"
+	front_off "$whole"
+	clone_again
+	assert_eq "$(status_of clone mode)" rw mode
+	both same
+	clone_check
+}
+
+test_origin_that_fails_under_load() {
+	origin_make 8M
+	below_make ORIGIN
+	store_make 16M
+	clone_make
+	both write 1M+64K 64K discard 2M 64K write 3M+512 512 fsync
+	# From MiB 1 on to the end.
+	fails_below 256 1792 "256 16
+288 224
+528 240
+769 255"
+}
+
+test_layer_that_fails_under_load() {
+	origin_make 8M
+	store_make 16M
+	below_make
+	clone_make
+	LAYERS=() SUMS=()
+	both write 1M 256K discard 2M 64K write 3M+512 12K fsync
+	snap
+	both write 1M+64K 64K discard 3M 4K fsync
+	# All of its data, which lies behind head, journal and reserve.
+	fails_below 384 3000 "256 16
+288 32
+769 3"
+	layers_untouched
+}
