@@ -134,23 +134,24 @@ filesystem_mounted() {
 	mount -o discard /dev/mapper/vm "$MNT"
 }
 
-# fio_in_files SIZE: writes as much as that in each of two files, and finds it again.
+# fio_in_files OPTION...: writes files of 16 MiB, and finds again what it wrote.
 fio_in_files() {
-	fio --name=load --directory="$MNT" --size=16M --io_size="$1" --rw=randwrite --bsrange=4k-32k \
-		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out
+	fio --name=load --directory="$MNT" --size=16M --rw=randwrite --bsrange=4k-32k --ioengine=psync \
+		--fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out "$@"
 }
 
 # filesystem_in_use: filesystem_mounted, and fio is at work in it.
 filesystem_in_use() {
 	filesystem_mounted
-	fio_in_files 48M &
+	fio_in_files --numjobs=2 --io_size=48M &
 	FIO=$!
 }
 
-# filesystem_busy [CREATE_OPTION]...: the same, but fio begins anew again and again, until filesystem_whole.
+# filesystem_busy [CREATE_OPTION]...: the same, but fio begins anew until filesystem_whole. It leaves some of
+# the processor to others.
 filesystem_busy() {
 	filesystem_mounted "$@"
-	again_and_again fio_in_files 6M &
+	again_and_again fio_in_files --io_size=4M --randrepeat=0 --rate_iops=150 &
 	FIO=$!
 	on_exit filesystem_left
 }

@@ -16,7 +16,7 @@ test_help_lists_every_verb() {
 	expect 0 lclone --help
 	silent
 	for verb in $verbs; do
-		prints "^  $verb  "
+		prints "^  $verb +[a-z]"
 	done
 	expect 0 lclone --version
 	prints '^lclone [0-9]'
