@@ -5,8 +5,9 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The Debian release whose kernel the guest tests boot: bookworm, trixie, sid or all.
 export KERNEL ?= bookworm
 GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-sid,guest)
-# The longest first.
-HOST_SUITES := kernels style tools fuzz sim unit
+# The longest first. The tests of the tool are two of them.
+HOST_SUITES := tools-main tools-damage kernels sim unit style fuzz
+DAMAGE_TESTS := test-damage.sh test-repair.sh test-restore.sh
 # How long "make fuzz" tries each of its two targets.
 FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
@@ -65,8 +66,14 @@ sim:
 sim-faults:
 	@$(MAKE) -s --no-print-directory -C tests/sim faults
 
-check-tools: tool
+check-tools:
 	@$(MAKE) -s --no-print-directory -C tests/tools check
+
+# Those that use loop devices are all in the same half: they see each other's.
+check-tools-damage: TESTS := $(DAMAGE_TESTS)
+check-tools-main: TESTS := $(filter-out $(DAMAGE_TESTS),$(notdir $(wildcard tests/tools/test-*.sh)))
+check-tools-damage check-tools-main:
+	@$(MAKE) -s --no-print-directory -C tests/tools check TESTS="$(TESTS)"
 
 check-fuzz:
 	@$(MAKE) -s --no-print-directory -C tests/fuzz check
@@ -125,6 +132,6 @@ clean:
 	done
 
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
-	sim sim-faults check-tools check-fuzz fuzz check-kernels check-guest check-guest-bookworm \
-	check-guest-trixie check-guest-sid check-debug $(DEBUG_SUITES:%=check-%) check-debug-guest-all \
-	check-debug-leaks demo bench clean
+	sim sim-faults check-tools check-tools-main check-tools-damage check-fuzz fuzz check-kernels \
+	check-guest check-guest-bookworm check-guest-trixie check-guest-sid check-debug \
+	$(DEBUG_SUITES:%=check-%) check-debug-guest-all check-debug-leaks demo bench clean
