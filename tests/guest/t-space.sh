@@ -189,3 +189,150 @@ test_p5_no_space_in_the_device_below() {
 	both fsync same
 	clone_check
 }
+
+# crowd: in the background, four processes write the first 16 MiB of the clone, which begins as ORIGIN,
+# all blocks at once.
+crowd() {
+	local n
+	CROWD=()
+	on_exit release_waiters
+	for n in 0 1 2 3; do
+		"$HELPERS/crowd" write "$CLONE" "/run/crowd.$n" $((n * 1024)) 1024 >"/run/crowd.$n.count" &
+		CROWD+=($!)
+	done
+}
+
+# crowd_waits: for wait_until: each of its writes has got a block or waits, and so do thousands.
+crowd_waits() {
+	local line data waiting
+	read -r -a line < <(dmsetup status clone)
+	data=${line[8]} waiting=${line[16]}
+	[ "$waiting" -ge 2000 ] && [ $((data - ${1:-0} + waiting)) -eq 4096 ]
+}
+
+# crowd_ends: it does, whatever became of its writes.
+crowd_ends() {
+	local pid
+	for pid in "${CROWD[@]}"; do wait "$pid"; done
+}
+
+# crowd_ended ERRNO: how many of its writes ended so.
+crowd_ended() {
+	awk -v errno="$1" '$2 == errno { sum += $1 } END { print sum + 0 }' /run/crowd.?.count
+}
+
+# crowd_same: what was written is there, all else is what it was, also when the clone is activated anew.
+crowd_same() {
+	local n
+	clone_again
+	for n in 0 1 2 3; do
+		"$HELPERS/crowd" verify "$CLONE" "/run/crowd.$n" $((n * 1024)) 1024 "$MODEL"
+	done
+	dd if="$CLONE" of="$MODEL" bs=1M count=16 iflag=direct conv=notrunc status=none
+	both same
+}
+
+test_p5_growth_while_thousands_wait() {
+	small_clone_make
+	crowd
+	wait_until crowd_waits
+	grow 32M
+	dmsetup message clone 0 extend
+	crowd_ends
+	assert_eq "$(crowd_ended 0)" 4096 "writes done"
+	assert_eq "$(status_of clone full) $(status_of clone waiting)" "ok 0" "space, waiting"
+	crowd_same
+	clone_check
+}
+
+# What is discarded is taken by those that wait, and by all of them at last.
+test_p5_discards_while_thousands_wait() {
+	local before
+	origin_make 32M
+	store_make 24M
+	clone_make
+	both write 16M 14M fsync
+	crowd
+	wait_until crowd_waits 3584
+	before=$(status_of clone waiting)
+	both discard 16M 2M
+	# Pages of the map may take some of it.
+	wait_until fewer_wait $((before - 400))
+	[ "$(status_of clone waiting)" -gt 0 ] || fail "all went on by a discard that was too small for them"
+	both discard 18M 12M
+	crowd_ends
+	assert_eq "$(crowd_ended 0)" 4096 "writes done"
+	crowd_same
+	clone_check
+}
+fewer_wait() {
+	[ "$(status_of clone waiting)" -lt "$1" ]
+}
+
+test_p5_suspend_without_a_flush_while_thousands_wait() {
+	small_clone_make
+	crowd
+	wait_until crowd_waits
+	dmsetup suspend --noflush clone
+	assert_eq "$(status_of clone waiting)" 0 "waiting while suspended"
+	dmsetup resume clone
+	wait_until crowd_waits
+	grow 32M
+	dmsetup suspend --noflush clone
+	dmsetup resume clone
+	crowd_ends
+	assert_eq "$(crowd_ended 0)" 4096 "writes done"
+	crowd_same
+	clone_check
+}
+
+# crowd_told ERRNO: all of its writes that have no block were told so, and nothing has changed but by the others.
+crowd_told() {
+	local data
+	data=$(status_of clone data)
+	[ "$data" -gt 1000 ] || fail "only $data writes were done"
+	assert_eq "$(crowd_ended 0) $(crowd_ended "$1")" "$data $((4096 - data))" "writes done, and failed by $1"
+	assert_eq "$(status_of clone waiting)" 0 waiting
+	crowd_same
+}
+
+# all_discarded: what the crowd has written, so that it can begin anew.
+all_discarded() {
+	both discard 0 16M fsync
+	assert_eq "$(status_of clone data)" 0 "blocks of data"
+}
+
+test_p1_suspend_and_removal_while_thousands_wait() {
+	small_clone_make
+	crowd
+	wait_until crowd_waits
+	dmsetup suspend clone
+	crowd_ends
+	dmsetup resume clone
+	crowd_told 5
+	all_discarded
+	crowd
+	wait_until crowd_waits
+	dmsetup remove --force clone || true
+	crowd_ends
+	wait_until eval '! dmsetup info clone >/dev/null 2>&1 || dmsetup remove clone'
+	clone_on
+	crowd_told 5
+	clone_check
+}
+
+# The policy is there before the writes, or comes to those that wait.
+test_p1_error_if_no_space_of_thousands() {
+	small_clone_make error_if_no_space
+	crowd
+	crowd_ends
+	crowd_told 28
+	all_discarded
+	dmsetup message clone 0 queue_if_no_space
+	crowd
+	wait_until crowd_waits
+	dmsetup message clone 0 error_if_no_space
+	crowd_ends
+	crowd_told 28
+	clone_check
+}
