@@ -144,6 +144,14 @@ struct copy {
 	u64 done;
 };
 
+static int report_write(const struct map_writer *writer, int error)
+{
+	report_errno(writer->store->path, error, "cannot be written");
+	if (error == -ENOSPC)
+		report_hint("make room, or give --dir on another filesystem");
+	return error;
+}
+
 static int copy_chunk(struct copy *copy, const struct seen *seen, u64 done,
 		      u32 count)
 {
@@ -167,7 +175,7 @@ static int copy_chunk(struct copy *copy, const struct seen *seen, u64 done,
 	error = map_writer_data(copy->writer, seen->sector / LC_BLOCK_SECTORS + done,
 				count, copy->data);
 	if (error)
-		report_errno(copy->writer->store->path, error, "cannot be written");
+		report_write(copy->writer, error);
 	copy->done += count;
 	print_progress("merge", copy->done, copy->merge->data_blocks);
 	throttle_done(&copy->throttle, (u64)count * LC_BLOCK_SIZE);
@@ -183,10 +191,7 @@ static int copy_piece(void *ctx, const struct seen *seen)
 	if (seen->type == SEEN_ZERO && blocks) {
 		error = map_writer_zero(copy->writer, seen->sector / LC_BLOCK_SECTORS,
 					blocks);
-		if (error)
-			report_errno(copy->writer->store->path, error,
-				     "cannot be written");
-		return error;
+		return error ? report_write(copy->writer, error) : 0;
 	}
 	while (done < blocks && !error) {
 		u32 count = (u32)min_t(u64, blocks - done, CHUNK_BLOCKS);
@@ -212,9 +217,7 @@ static int copy_all(struct merge *merge, struct map_writer *writer)
 	error = map_writer_finish(writer);
 	if (!error)
 		error = store_sync(writer->store);
-	if (error)
-		report_errno(writer->store->path, error, "cannot be written");
-	return error;
+	return error ? report_write(writer, error) : 0;
 }
 
 int merge_write(struct merge *merge, struct store_file *store,
