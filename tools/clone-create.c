@@ -47,6 +47,7 @@ static int compose(const struct clone_request *request, struct clone *clone)
 		}
 		clone->store_path = print_string("%s/%s.lclone", directory,
 						 request->name);
+		clone->directory = clone_store_directory(clone->store_path);
 		free(directory);
 		break;
 	case STORE_KIND_VG:
@@ -194,7 +195,7 @@ static int look_at_template(const struct template *template,
 	return error ? error : origin_guard(template->path);
 }
 
-int clone_create_check(const struct catalog *catalog, const struct clone_request *request)
+int clone_create_reserve(const struct catalog *catalog, const struct clone_request *request)
 {
 	struct format_request format_request = {
 		.clone_bytes = request->clone_bytes, .clone_name = request->name,
@@ -219,7 +220,40 @@ int clone_create_check(const struct catalog *catalog, const struct clone_request
 	format_request.layers = base.layer.layers + 1;
 	if (!error)
 		error = format_check(&format_request, bytes);
+	if (!error)
+		error = clone_store_make(&clone, bytes);
 	drop_composed(&clone);
+	return error;
+}
+
+void clone_create_unreserve(const struct clone_request *request)
+{
+	struct clone clone;
+
+	/* A device of the user's is as it was. */
+	if (request->kind == STORE_KIND_DEVICE || compose(request, &clone))
+		return;
+	clone_store_unmake(&clone);
+	drop_composed(&clone);
+}
+
+/* All that can be found out before there is a store. */
+static int prepare(const struct catalog *catalog, struct origins *origins,
+		   const struct clone_request *request, struct base *base,
+		   struct clone *clone)
+{
+	int error = check_name(catalog, request->name);
+
+	if (!error && request->kind == STORE_KIND_DEVICE)
+		error = clone_device_check(catalog, request->place);
+	if (!error)
+		error = request->from ?
+			look_at_layer(request->from, &base->layer) :
+			look_at_template(request->template, origins, &base->origin);
+	if (!error)
+		error = compose(request, clone);
+	if (error && request->reserved)
+		clone_create_unreserve(request);
 	return error;
 }
 
@@ -230,23 +264,15 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 	struct format_result result;
 	struct base base;
 	struct clone clone;
-	int error;
+	int error = prepare(catalog, origins, request, &base, &clone);
 
-	error = check_name(catalog, request->name);
-	if (!error && request->kind == STORE_KIND_DEVICE)
-		error = clone_device_check(catalog, request->place);
-	if (!error)
-		error = request->from ?
-			look_at_layer(request->from, &base.layer) :
-			look_at_template(request->template, origins, &base.origin);
-	if (!error)
-		error = compose(request, &clone);
 	if (error)
 		return error;
 	if (request->from)
 		base.layers = catalog_depth(catalog, request->from->content_uuid);
 
-	error = clone_store_make(&clone, wanted_store_bytes(request, &base));
+	if (!request->reserved)
+		error = clone_store_make(&clone, wanted_store_bytes(request, &base));
 	if (error)
 		goto drop;
 	error = format(request, &base, &clone, &result);

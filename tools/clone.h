@@ -24,11 +24,12 @@ struct clone_request {
 	bool force;			/* over what the device holds */
 	bool error_if_no_space;
 	bool activate;
+	bool reserved;			/* clone_create_reserve() has made its store */
 };
 
 /*
  * Makes a clone, and enters it into the catalog, which is saved.  @made may be
- * NULL.
+ * NULL.  One that fails leaves nothing of it, not even what was reserved.
  */
 int clone_create(struct catalog *catalog, struct origins *origins,
 		 const struct clone_request *request,
@@ -36,9 +37,13 @@ int clone_create(struct catalog *catalog, struct origins *origins,
 
 /*
  * Whether a clone could be made of what @request->from is now, which need not be frozen
- * yet: its name is free, and its place is there and has room for a store.  Changes nothing.
+ * yet: its name is free, and its place is there and has room for a store.  A device is
+ * not changed; a file or volume is made, so that nobody else takes the room.
  */
-int clone_create_check(const struct catalog *catalog, const struct clone_request *request);
+int clone_create_reserve(const struct catalog *catalog, const struct clone_request *request);
+
+/* Nothing will be made of it. */
+void clone_create_unreserve(const struct clone_request *request);
 
 /*
  * Makes /dev/mapper/NAME of a clone, unless it is there.  A snapshot that was cut

@@ -77,6 +77,7 @@ struct arguments {
 	const char *clone_store;
 	unsigned int places;		/* how many of --store, --dir, --vg */
 	unsigned long count;		/* 0: not given */
+	unsigned long reserved;		/* stores that are there already, of the first clones */
 	bool json;
 	bool help;
 };
@@ -261,6 +262,20 @@ static void note_made(struct made *made, const struct arguments *arguments,
 	made->written_bytes += result->written_bytes;
 }
 
+/* From clone @number on they will not be made. */
+static void unreserve(const struct arguments *arguments, unsigned long number)
+{
+	struct clone_request request = arguments->request;
+
+	for (; number <= arguments->reserved; number++) {
+		char *name = make_name(arguments, number);
+
+		request.name = name;
+		clone_create_unreserve(&request);
+		free(name);
+	}
+}
+
 static int create_all(struct catalog *catalog, struct arguments *arguments,
 		      struct made *made)
 {
@@ -277,6 +292,7 @@ static int create_all(struct catalog *catalog, struct arguments *arguments,
 		if (total > 1)
 			print_progress("creating", i - 1, total);
 		arguments->request.name = name;
+		arguments->request.reserved = i <= arguments->reserved;
 		error = clone_create(catalog, &origins, &arguments->request,
 				     &result);
 		if (!error)
@@ -285,6 +301,7 @@ static int create_all(struct catalog *catalog, struct arguments *arguments,
 		free(name);
 	}
 	dm_batch_end();
+	unreserve(arguments, i);
 	if (total > 1 && !error && !stopped)
 		print_progress("creating", total, total);
 	origins_done(&origins);
@@ -390,20 +407,24 @@ static int default_place(const struct clone *clone, struct clone_request *reques
 	return 0;
 }
 
-/* Before the clone is held up for them: whether all of them can be made. */
-static int check_all(const struct catalog *catalog, const struct clone *from,
-		     const struct arguments *arguments)
+/*
+ * Before the clone is held up for them, and has a layer more: all of them can be made,
+ * and have their room.
+ */
+static int reserve_all(const struct catalog *catalog, const struct clone *from,
+		       struct arguments *arguments)
 {
-	struct clone_request request = arguments->request;
-	unsigned long total = arguments->count ? arguments->count : 1, i;
+	struct clone_request *request = &arguments->request;
+	unsigned long total = arguments->count ? arguments->count : 1;
 	int error = 0;
 
-	request.from = from;
-	for (i = 1; i <= total && !error; i++) {
-		char *name = make_name(arguments, i);
+	request->from = from;
+	while (!error && arguments->reserved < total) {
+		char *name = make_name(arguments, arguments->reserved + 1);
 
-		request.name = name;
-		error = clone_create_check(catalog, &request);
+		request->name = name;
+		error = clone_create_reserve(catalog, request);
+		arguments->reserved += !error;
 		free(name);
 	}
 	return error;
@@ -427,7 +448,7 @@ static int find_layer(struct catalog *catalog, struct arguments *arguments,
 	if (!error && !arguments->places)
 		error = default_place(clone, &arguments->request, directory);
 	if (!error && !snapshot)
-		error = check_all(catalog, clone, arguments);
+		error = reserve_all(catalog, clone, arguments);
 	if (!error && !snapshot)
 		error = freeze(catalog, clone, arguments->clone_store, pause_ns);
 	if (!error) {
@@ -464,6 +485,8 @@ static int create(struct arguments *arguments)
 	}
 	if (!error)
 		error = create_all(&catalog, arguments, &made);
+	else
+		unreserve(arguments, 1);
 	catalog_close(&catalog);
 	if (!arguments->json)
 		print_text(arguments, &made);

@@ -1,0 +1,153 @@
+# shellcheck shell=bash
+# Verbs that run out of space half way while a clone is in use: each says so, all is as it was before,
+# and it works when there is room again.
+CPUS=1
+TEST_TIMEOUT=400
+
+# shellcheck source=tests/guest/lib-tool.sh
+. /repo/tests/guest/lib-tool.sh
+# shellcheck source=tests/guest/lib-change.sh
+. /repo/tests/guest/lib-change.sh
+
+# fill_up LEFT: no more than LEFT bytes of DIR stay free.
+fill_up() {
+	local at=0 size
+	for size in 16777216 1048576 65536 4096; do
+		while fallocate -o "$at" -l "$size" "$DIR/ballast" 2>/dev/null; do
+			at=$((at + size))
+		done
+	done
+	truncate -s $((at - $1)) "$DIR/ballast"
+	# Only then the filesystem gives away what it had.
+	sync -f "$DIR/ballast"
+}
+
+# room_again: what fill_up has taken.
+room_again() {
+	rm "$DIR/ballast"
+	sync -f "$DIR"
+}
+
+# writer_on DEV: in the background, overwrites and verifies MiB 12 of it, which it has. WRITER is the process.
+writer_on() {
+	fio --name=writer --filename="$1" --direct=1 --ioengine=psync --rw=randwrite --bs=4k --offset=12M \
+		--size=1M --time_based --runtime=300 --thinktime=50ms --fsync=8 --verify=crc32c --verify_fatal=1 \
+		--output=/run/fio.out &
+	WRITER=$!
+	wait_until is_open "${1##*/}"
+}
+is_open() {
+	[ "$(dmsetup info -c --noheadings -o open "$1")" -gt 0 ]
+}
+writer_ends() {
+	kill "$WRITER" 2>/dev/null || fail "the writer has ended: $(</run/fio.out)"
+	wait "$WRITER" || true
+}
+
+# all_there_is: files, devices and their tables, loops, volumes and the catalog.
+all_there_is() {
+	find "$DIR" -type f ! -name ballast -printf '%f %s\n' | sort
+	dmsetup info -c --noheadings -o name,suspended,tables_loaded,open | sort
+	dmsetup table | sort
+	losetup -n -l -O NAME,BACK-FILE | sort
+	lvs --noheadings 2>/dev/null
+	jq -S '.clones |= sort_by(.uuid) | .layers |= sort_by(.store_uuid)' "$LCLONE_STATE_DIR/catalog.json"
+}
+
+# refused SAYING VERB...: it fails, saying that and what to do, and nothing has changed by it.
+refused() {
+	local saying=$1
+	shift
+	all_there_is >/run/before
+	expect_fail lclone "$@"
+	assert_eq "$RC" 1 "exit status of lclone $*"
+	expect_said "$saying"
+	expect_said "next: "
+	all_there_is >/run/after
+	diff /run/before /run/after || fail "lclone $* left something behind"
+	kill -0 "$WRITER" 2>/dev/null || fail "the writer has ended after lclone $*: $(</run/fio.out)"
+}
+
+# refused_with "BYTES..." VERB...: with so many bytes left, each of them in turn; then there is room, and
+# it works.
+refused_with() {
+	local left lefts=$1 sum
+	shift
+	sum=$(sum_of vm 12)
+	writer_on /dev/mapper/vm
+	for left in $lefts; do
+		echo "$left bytes left: lclone $*"
+		fill_up "$left"
+		refused "No space left" "$@"
+		room_again
+	done
+	writer_ends
+	assert_eq "$(sum_of vm 12)" "$sum" "content after lclone $* was refused"
+	lclone "$@"
+}
+
+# chain_up: vm with snapshots s1 and s2; CHILD are the bytes that its next store needs.
+chain_up() {
+	local n
+	lclone create vm --template gold --dir "$DIR"
+	CHILD=$(($(stat -c '%b' "$DIR/vm.lclone") * 512))
+	for n in 1 2; do
+		write_at /dev/mapper/vm $((n * 2))
+		write_at /dev/mapper/vm $((n * 2 + 1))
+		lclone snapshot vm "s$n"
+	done
+	write_at /dev/mapper/vm 2
+	write_at /dev/mapper/vm 12
+	note "a store needs $CHILD bytes"
+}
+
+test_snapshot_without_room() {
+	tool_up 120M
+	chain_up
+	lclone create vm2 --template gold --dir "$DIR"
+	refused_with "0 4096 $((CHILD / 2))" snapshot vm a
+	assert_eq "$(layers_of vm)" "s1 s2 a" layers
+	write_at /dev/mapper/vm 12
+	refused_with "$((CHILD / 2)) $CHILD $((CHILD * 3 / 2))" snapshot vm vm2 b
+	assert_eq "$(layers_of vm), $(layers_of vm2)" "s1 s2 a b, b" layers
+}
+
+test_clone_of_a_clone_without_room() {
+	tool_up 120M
+	chain_up
+	refused_with "0 4096 $((CHILD / 2))" create past --from vm@s1
+	assert_eq "$(layers_of past)" s1 layers
+	# Its own next store, or the new one.
+	refused_with "0 4096 $((CHILD / 2)) $CHILD $((CHILD * 3 / 2))" create now --from vm
+	assert_eq "$(layers_of now)" "s1 s2 -" layers
+	write_at /dev/mapper/vm 12
+	refused_with "$((CHILD * 5 / 2))" create "more%d" --count 2 --from vm
+	assert_eq "$(layers_of more2)" "s1 s2 - -" layers
+}
+
+test_ways_back_without_room() {
+	tool_up 120M
+	chain_up
+	refused_with "0 4096 $((CHILD / 2))" rollback vm s2 --force
+	assert_eq "$(layers_of vm)" "s1 s2" layers
+	write_at /dev/mapper/vm 12
+	refused_with "0 4096 $((CHILD / 2))" reset vm --force
+	assert_eq "$(layers_of vm)" "" layers
+	cmp /dev/mapper/vm "$IMAGE"
+}
+
+test_merge_without_room() {
+	tool_up 120M
+	chain_up
+	# The layer that is made holds 3 MiB of data.
+	refused_with "0 4096 $((CHILD / 2)) $CHILD $((CHILD + 1572864))" remove vm@s1
+	assert_eq "$(layers_of vm)" s2 layers
+}
+
+test_commit_without_room() {
+	tool_up 120M
+	chain_up
+	refused_with "0 4096 $((8 << 20))" commit vm@s1 --template v1
+	refused_with "0 4096 $((CHILD / 2))" commit vm --template v2
+	assert_eq "$(layers_of vm)" "s1 s2 -" layers
+}
