@@ -208,7 +208,7 @@ static void check_journal(const struct store_file *store,
 
 int check_map(const struct store_file *store, struct check_report *report)
 {
-	static const struct walk_ops ops = { see_page, see_run };
+	static const struct walk_ops ops = { .page = see_page, .run = see_run };
 	size_t words = BITS_TO_LONGS((size_t)report->super.layout.store_blocks);
 	struct map_check check = {
 		.report = report,

@@ -161,20 +161,17 @@ static void take_target(struct dm_task *task, struct dm_clone *clone)
 	clone->status = must_strdup(params ? params : "");
 }
 
-int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone)
+/* By @name, or by @uuid. */
+static int find(const char *name, const char *uuid, struct dm_clone *clone)
 {
-	char uuid[DM_UUID_TEXT_BYTES];
 	struct dm_task *task;
 	struct dm_info info;
-	const char *alias;
-	int error = 0;
+	int error;
 
 	memset(clone, 0, sizeof(*clone));
 	if (!dm_loaded())
 		return 0;
-	alias = dm_alias_of(clone_uuid);
-	task = dm_task_for(DM_DEVICE_STATUS, alias, alias ? NULL :
-			   dm_clone_uuid(clone_uuid, uuid));
+	task = dm_task_for(DM_DEVICE_STATUS, name, uuid);
 	if (!task)
 		return no_device_mapper();
 	/* A status must not wait for a flush of the target's. */
@@ -195,6 +192,19 @@ int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone)
 	}
 	dm_task_destroy(task);
 	return error;
+}
+
+int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone)
+{
+	const char *alias = dm_alias_of(clone_uuid);
+	char uuid[DM_UUID_TEXT_BYTES];
+
+	return find(alias, alias ? NULL : dm_clone_uuid(clone_uuid, uuid), clone);
+}
+
+int dm_clone_find_name(const char *name, struct dm_clone *clone)
+{
+	return find(name, NULL, clone);
 }
 
 void dm_clone_done(struct dm_clone *clone)

@@ -36,6 +36,8 @@ struct dm_clone {
  * frees @clone.
  */
 int dm_clone_find(const uint8_t *clone_uuid, struct dm_clone *clone);
+/* The same by its name; it may be a device of any kind, see @target. */
+int dm_clone_find_name(const char *name, struct dm_clone *clone);
 void dm_clone_done(struct dm_clone *clone);
 
 /* Whether any device of device-mapper has this name.  Reports nothing. */

@@ -169,7 +169,7 @@ static void see_journal(struct dump *dump, int error,
 
 int dump_store(const struct store_file *store, FILE *to, bool json)
 {
-	static const struct walk_ops ops = { see_page, put_run };
+	static const struct walk_ops ops = { .page = see_page, .run = put_run };
 	const struct lc_super *super = store_super(store);
 	struct dump dump = { .store = store, .to = to, .json = json };
 	struct journal_contents journal;

@@ -36,8 +36,8 @@ u64 levels_below(const struct levels *levels, unsigned int count)
 /* The run of @level at or behind @sector, or NULL. */
 static const struct level_run *run_at(struct level *level, u64 sector)
 {
-	while (level->next < level->runs) {
-		const struct level_run *run = &level->run[level->next];
+	while (level->next < level->map.count) {
+		const struct level_run *run = &level->map.run[level->next];
 
 		if ((run->first + run->count) * LC_BLOCK_SECTORS > sector)
 			return run;

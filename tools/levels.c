@@ -8,12 +8,15 @@
 #include "catalog.h"
 #include "clone-store.h"
 #include "describe.h"
+#include "dm.h"
 #include "journal-read.h"
 #include "levels.h"
+#include "live.h"
 #include "owner.h"
 #include "probe.h"
 #include "scan.h"
 #include "snapshot.h"
+#include "status-parse.h"
 #include "walk.h"
 
 /* Where stores are looked for; the catalog and the devices when they are needed. */
@@ -21,18 +24,19 @@ struct finder {
 	const char *what;
 	const char *const *layers;
 	struct catalog catalog;
+	bool live;		/* the newest may be active */
 	bool has_catalog;
 	struct found_stores found;
 	bool has_found;
 };
 
-static int need_catalog(struct finder *finder)
+static int need_catalog(struct finder *finder, enum catalog_access access)
 {
 	int error;
 
 	if (finder->has_catalog)
 		return 0;
-	error = catalog_open(&finder->catalog, CATALOG_READ);
+	error = catalog_open(&finder->catalog, access);
 	finder->has_catalog = !error;
 	return error;
 }
@@ -57,13 +61,32 @@ static int check_owner(const char *path, const struct lc_super *super)
 	return -EBUSY;
 }
 
+/* A store that its target has active.  -ENXIO, not reported: none has. */
+static int take_live(const char *path, struct level *level)
+{
+	const char *why;
+	int error = store_open_idle(path, STORE_QUIET, &level->store);
+
+	store_close(&level->store);
+	if (error != -EBUSY)
+		return -ENXIO;
+	error = store_open(path, STORE_DIRECT, &level->store);
+	if (error)
+		return error;
+	/* For the header; the superblock may be about to be written. */
+	store_load_quietly(&level->store, &why);
+	error = live_checkpoint(&level->store);
+	level->live = !error;
+	return error;
+}
+
 /* A store that is not frozen must be ours while it is read. */
 static int take_idle(const char *path, struct level *level)
 {
 	int error;
 
 	store_close(&level->store);
-	error = store_open_idle(path, &level->store);
+	error = store_open_idle(path, STORE_READ, &level->store);
 	if (error == -EBUSY)
 		report_hint("or take a snapshot of the clone with 'lclone snapshot', and name that: CLONE@SNAP");
 	if (!error)
@@ -72,9 +95,11 @@ static int take_idle(const char *path, struct level *level)
 }
 
 /* The superblock of an active store changes while it is read, so that may fail. */
-static int open_level(const char *path, struct levels *levels)
+static int open_level(const struct finder *finder, const char *path,
+		      struct levels *levels)
 {
 	struct level *level = &levels->level[levels->count];
+	bool newest = !levels->count;
 	const char *why;
 	int error;
 
@@ -85,16 +110,23 @@ static int open_level(const char *path, struct levels *levels)
 	if (!store_load_quietly(&level->store, &why) &&
 	    store_super(&level->store)->state == LC_STORE_FROZEN)
 		return 0;
+	if (finder->live && newest) {
+		store_close(&level->store);
+		error = take_live(path, level);
+		if (error != -ENXIO)
+			return error;
+	}
 	return take_idle(path, level);
 }
 
-static int open_clone(const struct clone *clone, struct levels *levels)
+static int open_clone(const struct finder *finder, const struct clone *clone,
+		      struct levels *levels)
 {
 	const struct lc_super *super;
 	int error = clone_store_up(clone);
 
 	if (!error)
-		error = open_level(clone->store_path, levels);
+		error = open_level(finder, clone->store_path, levels);
 	if (error)
 		return error;
 	super = level_super(levels, levels->count - 1);
@@ -103,6 +135,40 @@ static int open_clone(const struct clone *clone, struct levels *levels)
 	report_error(clone->store_path, "holds another store than the catalog says");
 	report_hint("run 'lclone scan'");
 	return -ESTALE;
+}
+
+/* A verb that was cut short may have left it running on another one. */
+static int check_store(const struct clone *clone)
+{
+	struct clone_status status;
+	struct dm_clone dm;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (!error && dm.target && !strcmp(dm.target, "lclone") &&
+	    !status_parse(dm.status, &status) &&
+	    memcmp(status.store_uuid, clone->store_uuid, LC_UUID_BYTES)) {
+		report_error(clone->name, "it runs on another store than the catalog says");
+		report_hint("'lclone activate %s' settles what was cut short", clone->name);
+		error = -ESTALE;
+	}
+	dm_clone_done(&dm);
+	return error;
+}
+
+static int open_present(const struct finder *finder, const struct clone *clone,
+			struct levels *levels)
+{
+	int error = finder->live ? check_store(clone) : 0;
+
+	return error ? error : open_clone(finder, clone, levels);
+}
+
+static int open_snapshot(const struct finder *finder, const struct clone *clone,
+			 const char *name, struct levels *levels)
+{
+	const struct clone *layer = snapshot_need(&finder->catalog, clone, name);
+
+	return layer ? open_clone(finder, layer, levels) : -ENOENT;
 }
 
 static int open_named(struct finder *finder, struct levels *levels)
@@ -116,15 +182,13 @@ static int open_named(struct finder *finder, struct levels *levels)
 		*snapshot++ = '\0';
 	clone = catalog_clone(&finder->catalog, name);
 	if (!clone && !access(finder->what, F_OK)) {
-		error = open_level(finder->what, levels);
+		error = open_level(finder, finder->what, levels);
 	} else if (!clone) {
 		report_error(name, "there is no such clone, and no such device or file");
 		report_hint("'lclone list' shows all clones");
 	} else {
-		if (snapshot)
-			clone = snapshot_need(&finder->catalog, clone, snapshot);
-		if (clone)
-			error = open_clone(clone, levels);
+		error = snapshot ? open_snapshot(finder, clone, snapshot, levels) :
+				   open_present(finder, clone, levels);
 	}
 	free(name);
 	return error;
@@ -135,8 +199,10 @@ static int open_top(struct finder *finder, struct levels *levels)
 	int error;
 
 	if (strchr(finder->what, '/'))
-		return open_level(finder->what, levels);
-	error = need_catalog(finder);
+		return open_level(finder, finder->what, levels);
+	/* Who suspends a clone, or gives it another store, has it locked meanwhile. */
+	error = need_catalog(finder, finder->live && !strchr(finder->what, '@') ?
+			     CATALOG_CHANGE : CATALOG_READ);
 	return error ? error : open_named(finder, levels);
 }
 
@@ -161,7 +227,7 @@ static int open_given(struct finder *finder, struct levels *levels,
 		parent = is_parent(store_super(&store), child);
 		store_close(&store);
 		if (parent)
-			return open_level(*path, levels);
+			return open_level(finder, *path, levels);
 	}
 	return 1;
 }
@@ -182,7 +248,7 @@ static int open_found(struct finder *finder, struct levels *levels,
 
 		if (store->super.state == LC_STORE_FROZEN &&
 		    is_parent(&store->super, child))
-			return open_level(store->device ? store->device :
+			return open_level(finder, store->device ? store->device :
 					  store->file, levels);
 	}
 	report_error(finder->what, "the layer below it, with the content %s, cannot be found",
@@ -199,11 +265,11 @@ static int open_parent(struct finder *finder, struct levels *levels,
 
 	if (error <= 0)
 		return error;
-	error = need_catalog(finder);
+	error = need_catalog(finder, CATALOG_READ);
 	if (error)
 		return error;
 	layer = catalog_layer(&finder->catalog, child->parent_uuid);
-	return layer ? open_clone(layer, levels) :
+	return layer ? open_clone(finder, layer, levels) :
 		       open_found(finder, levels, child);
 }
 
@@ -234,18 +300,32 @@ static int open_parents(struct finder *finder, struct levels *levels,
 	return 0;
 }
 
+static int open_all(struct finder *finder, const u8 *base, struct levels **levels)
+{
+	int error;
+
+	*levels = must_alloc(sizeof(**levels));
+	error = open_top(finder, *levels);
+	if (!error)
+		error = open_parents(finder, *levels, base);
+	finder_done(finder);
+	return error;
+}
+
 int levels_open(const char *what, const char *const *layers, const u8 *base,
 		struct levels **levels)
 {
 	struct finder finder = { .what = what, .layers = layers };
-	int error;
 
-	*levels = must_alloc(sizeof(**levels));
-	error = open_top(&finder, *levels);
-	if (!error)
-		error = open_parents(&finder, *levels, base);
-	finder_done(&finder);
-	return error;
+	return open_all(&finder, base, levels);
+}
+
+int levels_open_live(const char *what, const char *const *layers, const u8 *base,
+		     struct levels **levels)
+{
+	struct finder finder = { .what = what, .layers = layers, .live = true };
+
+	return open_all(&finder, base, levels);
 }
 
 int levels_open_newest(const char *what, struct levels **levels)
@@ -291,19 +371,12 @@ static void see_page(void *ctx, const struct walk_page *page)
 
 static void take_run(void *ctx, u64 first, u64 count, u32 value)
 {
-	struct level *level = ((struct loader *)ctx)->level;
-
-	if (level->runs == level->room) {
-		level->room = level->room ? 2 * level->room : 64;
-		level->run = must_realloc(level->run,
-					  level->room * sizeof(*level->run));
-	}
-	level->run[level->runs++] = (struct level_run){ first, count, value };
+	run_list_add(&((struct loader *)ctx)->level->map, first, count, value);
 }
 
 static int load_level(struct level *level)
 {
-	static const struct walk_ops ops = { see_page, take_run };
+	static const struct walk_ops ops = { .page = see_page, .run = take_run };
 	const struct lc_super *super = store_super(&level->store);
 	struct loader loader = { .level = level };
 	struct journal_contents journal = { 0 };
@@ -331,7 +404,9 @@ int levels_load(struct levels *levels, unsigned int count)
 	int error = 0;
 
 	for (i = 0; i < count && !error; i++)
-		error = load_level(&levels->level[i]);
+		error = levels->level[i].live ?
+			live_read(&levels->level[i].store, &levels->level[i].map) :
+			load_level(&levels->level[i]);
 	return error;
 }
 
@@ -341,7 +416,7 @@ void levels_free(struct levels *levels)
 
 	for (i = 0; i < levels->count; i++) {
 		store_close(&levels->level[i].store);
-		free(levels->level[i].run);
+		run_list_free(&levels->level[i].map);
 	}
 	free(levels);
 }

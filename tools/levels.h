@@ -5,27 +5,22 @@
  * origin.
  *
  * A frozen store is read as it is, also when clones stand on it.  One that is
- * not frozen is read only while nobody has it active, and is held until
- * levels_free(); its journal is applied, as an activation would.
+ * not frozen is read while nobody has it active, and is held until levels_free();
+ * its journal is applied, as an activation would.  levels_open_live() takes one that
+ * is active as well, and reads the map that its target writes out for that.
  *
  * The runs of all levels are held in memory: 24 bytes for each.
  */
 #ifndef LCLONE_LEVELS_H
 #define LCLONE_LEVELS_H
 
+#include "run-list.h"
 #include "store-file.h"
-
-struct level_run {
-	u64 first;		/* block of the clone */
-	u64 count;
-	u32 value;		/* first store block, or LC_ENTRY_ZERO */
-};
 
 struct level {
 	struct store_file store;
-	struct level_run *run;	/* ascending, apart; after levels_load() */
-	size_t runs;
-	size_t room;
+	bool live;		/* a clone writes to it */
+	struct run_list map;	/* after levels_load() */
 	size_t next;		/* for levels_see() */
 };
 
@@ -45,6 +40,13 @@ struct levels {
 int levels_open(const char *what, const char *const *layers, const u8 *base,
 		struct levels **levels);
 
+/*
+ * The same, but the newest may be active.  Its blocks of data may be written over at any time,
+ * so this is for its map only, which has at least what had ended when this was called.
+ */
+int levels_open_live(const char *what, const char *const *layers, const u8 *base,
+		     struct levels **levels);
+
 /* The same, but opens the newest level only. */
 int levels_open_newest(const char *what, struct levels **levels);
 
@@ -57,7 +59,8 @@ int levels_open_content(const char *what, const char *const *layers,
 
 /*
  * Reads the maps of the first @count levels.  Returns 0 or a negative errno,
- * reported: -EUCLEAN when one is damaged.
+ * reported: -EUCLEAN when one is damaged.  A level that is live is then as of a checkpoint
+ * after it was opened.
  */
 int levels_load(struct levels *levels, unsigned int count);
 

@@ -120,8 +120,7 @@ int probe_wipe(struct store_file *store)
 	return error;
 }
 
-/* The devices above @device, as "NAME NAME", or NULL; to be freed. */
-static char *holders_of(dev_t device)
+char *device_holders(dev_t device)
 {
 	char *path = print_string("/sys/dev/block/%u:%u/holders",
 				  major(device), minor(device));
@@ -172,7 +171,7 @@ static char *mount_point_of(dev_t device)
 
 static int report_busy(const char *path, dev_t device)
 {
-	char *holders = holders_of(device);
+	char *holders = device_holders(device);
 	char *place = mount_point_of(device);
 
 	if (place)
@@ -219,7 +218,7 @@ int probe_unused(const char *path)
 	return 0;	/* opening it will tell of any other error */
 }
 
-int store_open_idle(const char *path, struct store_file *store)
+int store_open_idle(const char *path, unsigned int flags, struct store_file *store)
 {
 	dev_t loop = loop_over_file(path);
 	struct store_file over;
@@ -228,11 +227,11 @@ int store_open_idle(const char *path, struct store_file *store)
 
 	if (loop) {
 		name = device_path(loop);
-		error = store_open(name, STORE_READ | STORE_EXCLUSIVE, &over);
+		error = store_open(name, flags | STORE_EXCLUSIVE, &over);
 		if (!error)
 			store_close(&over);
 		free(name);
 	}
 	return error ? error :
-	       store_open(path, STORE_READ | STORE_EXCLUSIVE, store);
+	       store_open(path, flags | STORE_EXCLUSIVE, store);
 }

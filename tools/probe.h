@@ -30,10 +30,10 @@ int probe_unused(const char *path);
 
 /*
  * Opens a store for reading that nobody has active: as store_open() with
- * STORE_EXCLUSIVE, and when it is a file, the loop device over it must be idle,
- * too.
+ * STORE_EXCLUSIVE (@flags may have STORE_QUIET), and when it is a file, the loop
+ * device over it must be idle, too.
  */
-int store_open_idle(const char *path, struct store_file *store);
+int store_open_idle(const char *path, unsigned int flags, struct store_file *store);
 
 /*
  * Whether a store may stand above an origin: -EINVAL when they are the same,
@@ -56,6 +56,9 @@ bool device_lies_on(dev_t inner, dev_t outer);
  */
 char *loop_backing_file(dev_t loop);
 dev_t loop_over_file(const char *path);
+
+/* Kernel names of the devices above @device, as "dm-1 dm-2", or NULL; to be freed. */
+char *device_holders(dev_t device);
 
 /* "/dev/NAME" of a block device, by its kernel name or device-mapper's; to be freed. */
 char *device_path(dev_t device);

@@ -117,7 +117,7 @@ static void see_run(void *ctx, u64 first, u64 count, u32 value)
 static int add_layer(const struct clone *layer, struct overlay *runs,
 		     u64 *seen_sectors)
 {
-	static const struct walk_ops ops = { see_page, see_run };
+	static const struct walk_ops ops = { .page = see_page, .run = see_run };
 	struct layer_walk walk = { runs, NULL };
 	const struct overlay nothing = { 0 };
 	struct store_file store;

@@ -371,7 +371,7 @@ int repair_store(const char *path, const struct repair_request *request,
 
 	memset(report, 0, sizeof(*report));
 	if (request->dry_run) {
-		error = store_open_idle(path, &repair.store);
+		error = store_open_idle(path, STORE_READ, &repair.store);
 	} else {
 		error = probe_unused(path);
 		if (!error)

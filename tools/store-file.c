@@ -82,6 +82,14 @@ static int take(const struct store_file *store)
 	return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
+/* O_DIRECT, for a filesystem that has it. */
+static bool go_direct(const struct store_file *store)
+{
+	int how = fcntl(store->fd, F_GETFL);
+
+	return how >= 0 && !fcntl(store->fd, F_SETFL, how | O_DIRECT);
+}
+
 int store_open(const char *path, unsigned int flags, struct store_file *store)
 {
 	int how = (flags & STORE_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
@@ -110,6 +118,9 @@ int store_open(const char *path, unsigned int flags, struct store_file *store)
 		error = -EROFS;
 	if (!error && flags & STORE_EXCLUSIVE)
 		error = take(store);
+	store->direct = flags & STORE_DIRECT && go_direct(store);
+	if (!error && flags & STORE_DIRECT && store->block_device && !store->direct)
+		error = -EOPNOTSUPP;
 	if (error) {
 		store_close(store);
 		return report_open(path, flags, error);
@@ -128,7 +139,7 @@ void store_close(struct store_file *store)
 	store->path = NULL;
 }
 
-int store_read(const struct store_file *store, u64 block, void *data, u32 count)
+static int read_blocks(const struct store_file *store, u64 block, void *data, u32 count)
 {
 	size_t bytes = (size_t)count * LC_BLOCK_SIZE;
 	off_t at = (off_t)(block * LC_BLOCK_SIZE);
@@ -147,6 +158,21 @@ int store_read(const struct store_file *store, u64 block, void *data, u32 count)
 		at += got;
 	}
 	return 0;
+}
+
+int store_read(const struct store_file *store, u64 block, void *data, u32 count)
+{
+	static u8 aligned[LC_BLOCK_SIZE] __attribute__((aligned(LC_BLOCK_SIZE)));
+	int error = 0;
+
+	if (!store->direct)
+		return read_blocks(store, block, data, count);
+	for (; count && !error; count--, block++, data = (u8 *)data + LC_BLOCK_SIZE) {
+		error = read_blocks(store, block, aligned, 1);
+		if (!error)
+			memcpy(data, aligned, LC_BLOCK_SIZE);
+	}
+	return error;
 }
 
 int store_write(const struct store_file *store, u64 block, const void *data,

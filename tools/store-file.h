@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A store, or what may become one, as a file: a block device or a regular file,
- * read and written by 4 KiB blocks through the page cache.
+ * read and written by 4 KiB blocks, through the page cache but with STORE_DIRECT.
  *
  * Functions that return int return 0 or a negative errno and have reported what
  * went wrong, unless it says otherwise.
@@ -16,6 +16,7 @@ struct store_file {
 	int fd;
 	char *path;			/* as it was given */
 	bool writable;
+	bool direct;			/* reads have to be aligned */
 	bool block_device;		/* or a regular file */
 	dev_t device;			/* a block device's own number, or 0 */
 	u64 bytes;
@@ -37,6 +38,11 @@ enum store_open_flags {
 	 */
 	STORE_EXCLUSIVE = 2,
 	STORE_QUIET = 4,	/* a failure is not reported */
+	/*
+	 * Reads go past the page cache, which knows nothing of what the target
+	 * writes.  A file whose filesystem has no such reads is in the cache only.
+	 */
+	STORE_DIRECT = 8,
 };
 
 /*

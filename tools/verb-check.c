@@ -116,7 +116,7 @@ static int check(const char *path, bool json, bool quiet)
 	struct store_file store;
 	int status = STATUS_FAILED;
 
-	if (store_open_idle(path, &store))
+	if (store_open_idle(path, STORE_READ, &store))
 		return STATUS_FAILED;
 	if (!check_store(&store, &report)) {
 		status = report_damage(path, &report);

@@ -13,7 +13,7 @@ static const char usage[] =
 "usage: lclone diff A B [--layer STORE]... [--json]\n"
 "\n"
 "Prints the ranges that were written from snapshot A to B, a later one of the\n"
-"same chain, or the present of a clone that is not active.  Both are CLONE@SNAP,\n"
+"same chain, or the present of a clone, active or not.  Both are CLONE@SNAP,\n"
 "CLONE, or the block device or file of a store.  Only metadata is read.\n"
 "\n"
 "  --layer STORE  a store between them that cannot be found otherwise\n"
@@ -156,8 +156,8 @@ static int open_both(const char *const *names, const char **layers,
 	}
 	if (!error) {
 		layers[count] = a->level[0].store.path;
-		error = levels_open(names[1], layers,
-				    level_super(a, 0)->content_uuid, &b);
+		error = levels_open_live(names[1], layers,
+					 level_super(a, 0)->content_uuid, &b);
 	}
 	if (!error)
 		error = compare(a, b, json);

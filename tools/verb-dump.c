@@ -33,7 +33,7 @@ static int dump(const char *path, const char *output, bool json)
 	FILE *to = stdout;
 	int error;
 
-	if (store_open_idle(path, &store))
+	if (store_open_idle(path, STORE_READ, &store))
 		return STATUS_FAILED;
 	if (store_load(&store)) {
 		store_close(&store);

@@ -15,8 +15,8 @@ static const char usage[] =
 "\n"
 "Prints where each part of a clone lies: in its store, in a layer, in the origin,\n"
 "or nowhere, when it is known to be zero.  STORE, and the LAYERs below it that\n"
-"cannot be found otherwise, are block devices or files.  A store that is not\n"
-"frozen must not be active.\n"
+"cannot be found otherwise, are block devices or files.  Of a clone that is active,\n"
+"all that had ended when this began is in the map.\n"
 "\n"
 "  --json  as one JSON document\n";
 
@@ -154,7 +154,7 @@ static int map(char **names, unsigned int count, bool json)
 	int error;
 
 	memcpy(layers, names, (count - 1) * sizeof(*layers));
-	error = levels_open(names[count - 1], layers, NULL, &levels);
+	error = levels_open_live(names[count - 1], layers, NULL, &levels);
 	if (!error)
 		error = levels_load(levels, levels->count);
 	if (!error)

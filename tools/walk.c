@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Walking the map of an inactive store. */
+/* Walking the map of a store. */
 
 #include "walk.h"
 
@@ -87,6 +87,11 @@ static void merge(struct walk *walk, u64 first, u64 count, u32 value)
 	merge_span(walk, first, min(first + count, walk->blocks), value);
 }
 
+void walk_give(struct walk *walk, u64 first, u64 count, u32 value)
+{
+	merge(walk, first, count, value);
+}
+
 static u64 blocks_below(unsigned int level)
 {
 	u64 leaves = level ? lc_child_leaves(level) * LC_NODE_CHILDREN : 1;
@@ -155,6 +160,8 @@ static void walk_ref(struct walk *walk, const struct lc_ref *ref,
 	};
 
 	page.first = id.index * page.blocks;
+	if (walk->ops->known && walk->ops->known(walk->ctx, walk, &page))
+		return;
 	if (ref->state == LC_REF_PAGE) {
 		if (id.level)
 			walk_node(walk, &page);

@@ -45,7 +45,7 @@ static void see_run(void *ctx, u64 first, u64 count, u32 value)
 
 static void find_places(struct image *image, const struct store_file *store)
 {
-	static const struct walk_ops ops = { see_page, see_run };
+	static const struct walk_ops ops = { .page = see_page, .run = see_run };
 	const struct lc_super *super = &image->super;
 	struct journal_contents journal;
 	u64 i;

@@ -64,6 +64,7 @@ loop() {
 lclone() { "$LCLONE" "$@"; }
 fill() { "$HELPERS/fill-store" "$@"; }
 live() { "$HELPERS/live-store" "$@"; }
+reader() { "$HELPERS/live-reader" "$@"; }
 
 # overwrite FILE BLOCK: other bytes in the middle of a block of 4096.
 overwrite() {

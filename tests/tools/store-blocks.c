@@ -45,7 +45,7 @@ static void see_run(void *ctx, u64 first, u64 count, u32 value)
 void store_blocks(const struct store_file *store, const char *type,
 		  struct store_blocks *all)
 {
-	static const struct walk_ops ops = { see_page, see_run };
+	static const struct walk_ops ops = { .page = see_page, .run = see_run };
 	const struct lc_super *super = store_super(store);
 	struct search search = { super, type, all };
 	struct journal_contents journal;

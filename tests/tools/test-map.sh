@@ -76,6 +76,30 @@ test_map_of_what_is_in_use() {
 	json '.stores | length == 3'
 }
 
+# The core writes to the store between one read of a block and the next: live-reader.c.
+test_map_of_what_changes() {
+	local seed
+	for seed in 1 2; do
+		store s.img 64M --origin - --size 400M
+		expect 0 reader s.img $seed 150 25
+		silent
+		# Some maps at once; some after pages had been written over.
+		prints '^once [1-9][0-9]* again [1-9][0-9]*$'
+	done
+}
+
+# Nobody has written over what is not whole there.
+test_map_of_damage_in_what_changes() {
+	store s.img 64M --origin - --size 400M
+	fill s.img 1 40 0 >filled
+	expect 0 reader s.img 1 1 0
+	prints '^once 1 again 0$'
+	overwrite s.img "$(awk '$2 == "page" { print $3; exit }' filled)"
+	expect 3 reader s.img 1 1 0
+	says 'page at store block [0-9]+: '
+	says 'lclone check'
+}
+
 test_map_of_damage() {
 	chain
 	overwrite "$l2" 1
