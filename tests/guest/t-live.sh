@@ -4,7 +4,7 @@ CPUS=1
 TEST_TIMEOUT=900
 
 # lclone map and diff of clones that are active. LCLONE_LIVE=N: how often they are asked under load
-# (40).
+# (10).
 
 # shellcheck source=tests/guest/lib-tool.sh
 . /repo/tests/guest/lib-tool.sh
@@ -112,7 +112,7 @@ test_live_under_load() {
 	rm -f /run/enough
 	until [ -e /run/enough ]; do dmsetup message vm 0 checkpoint || true; done &
 	checkpoints=$!
-	for ((n = 0; n < ${LCLONE_LIVE:-40}; n += 2)); do
+	for ((n = 0; n < ${LCLONE_LIVE:-10}; n += 2)); do
 		mark "$n"
 		ranges vm@one vm >/run/ranges
 		within /run/ranges
