@@ -12,6 +12,9 @@
  *				"FIRST COUNT", and do not fail
  *	nowait-read OFFSET BYTES	with RWF_NOWAIT; prints bytes or EAGAIN
  *	nowait-write OFFSET BYTES	of noise, to the model as far as it was done
+ *	pause NAME		suspends and resumes this dm device, without a word to udev
+ *	stat DISK		prints reads, writes, sectors written and flushes of a
+ *				disk, counted when nothing is in flight
  *
  * OFFSET and BYTES are sums of terms such as 3M+2b-512: K, M, G, b (blocks of
  * 4096 bytes), s (sectors of 512).  The first failure ends the program.
@@ -19,6 +22,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +48,17 @@ static void die(const char *op, uint64_t offset, const char *why)
 	fprintf(stderr, "FAIL: %s at %llu (block %llu): %s\n", op,
 		(unsigned long long)offset, (unsigned long long)offset / BLOCK, why);
 	exit(1);
+}
+
+static int open_or_die(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	if (fd < 0) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
 }
 
 static uint64_t random_next(void)
@@ -224,6 +239,47 @@ static void op_compare(int ranges)
 		       (unsigned long long)count);
 }
 
+static void suspend(int control, const char *name, int flags)
+{
+	struct dm_ioctl dm = {
+		.version = { DM_VERSION_MAJOR, 0, 0 },
+		.data_size = sizeof(dm),
+		.flags = flags,
+	};
+
+	snprintf(dm.name, sizeof(dm.name), "%s", name);
+	if (ioctl(control, DM_DEV_SUSPEND, &dm))
+		die("pause", 0, strerror(errno));
+}
+
+static void op_pause(const char *name)
+{
+	int control = open_or_die("/dev/mapper/control", O_RDWR);
+
+	suspend(control, name, DM_SUSPEND_FLAG);
+	suspend(control, name, 0);
+	close(control);
+}
+
+/* A request is counted a moment after its caller was told, but before it leaves the flight. */
+static void op_stat(const char *disk)
+{
+	unsigned long long reads, writes, sectors, inflight, flushes;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/stat", disk);
+	do {
+		file = fopen(path, "r");
+		if (!file || fscanf(file, "%llu %*u %*u %*u %llu %*u %llu %*u %llu"
+				    " %*u %*u %*u %*u %*u %*u %llu",
+				    &reads, &writes, &sectors, &inflight, &flushes) != 5)
+			die("stat", 0, disk);
+		fclose(file);
+	} while (inflight);
+	printf("%llu %llu %llu %llu\n", reads, writes, sectors, flushes);
+}
+
 static int do_op(char **arg)
 {
 	uint64_t offset, bytes;
@@ -236,6 +292,14 @@ static int do_op(char **arg)
 		if (fsync(device))
 			die("fsync", 0, strerror(errno));
 		return 1;
+	}
+	if (arg[1] && !strcmp(arg[0], "pause")) {
+		op_pause(arg[1]);
+		return 2;
+	}
+	if (arg[1] && !strcmp(arg[0], "stat")) {
+		op_stat(arg[1]);
+		return 2;
 	}
 	if (!arg[1] || !arg[2]) {
 		fprintf(stderr, "both: what is %s?\n", arg[0]);
@@ -252,17 +316,6 @@ static int do_op(char **arg)
 	else
 		op_discard(arg[0], offset, bytes);
 	return 3;
-}
-
-static int open_or_die(const char *path, int flags)
-{
-	int fd = open(path, flags);
-
-	if (fd < 0) {
-		perror(path);
-		exit(1);
-	}
-	return fd;
 }
 
 int main(int argc, char **argv)
