@@ -7,23 +7,27 @@ flushing() {
 }
 
 # A round that the tick began, and for which nobody waits, is still flushing when a checkpoint fails
-# and the clone is removed. Its flush completes when the store is long closed.
+# and the clone is removed; the removal ends when the flush has. The device that holds it is there
+# before the first write: the tick cannot come too early.
 test_flush_outlives_failed_clone() {
 	local origin backing store clone size
 	origin=$(make_loop 8M)
 	backing=$(make_loop 32M)
 	size=$(sectors "$backing")
-	make_dm bad "0 $size error" >/dev/null
+	make_linear writes "$backing" >/dev/null
 	store=$(make_linear slow "$backing")
 	clone=$(clone_up clone "$origin" "$store")
-	dd if=/dev/urandom of="$clone" bs=64K count=4 oflag=direct status=none
-	# Reads as ever; writes fail; a flush takes 8 s.
-	dmsetup load slow --table "0 $size delay $backing 0 0 /dev/mapper/bad 0 0 $backing 0 8000"
 	dmsetup suspend --nolockfs --noflush slow
+	# Reads and writes as ever; a flush takes 8 s.
+	dmsetup load slow --table "0 $size delay $backing 0 0 /dev/mapper/writes 0 0 $backing 0 8000"
 	dmsetup resume slow
+	dd if=/dev/urandom of="$clone" bs=64K count=4 oflag=direct status=none
 	wait_until flushing
+	dmsetup suspend --nolockfs --noflush writes
+	dmsetup load writes --table "0 $size error"
+	dmsetup resume writes
 	expect_fail dmsetup message clone 0 checkpoint
-	dmsetup remove clone
+	dmsetup remove --retry clone
 	dmsetup suspend slow
 	dmsetup resume slow
 }
