@@ -29,9 +29,9 @@ load_module() {
 	insmod "$ko" || { report stuck "insmod failed"; exit; }
 }
 
-# A test and whatever it starts live in a control group, which can be asked and killed as a whole.
+# A test and whatever it starts live in a control group, which can be asked and killed as a whole. It is
+# made by init.
 cgroup=/sys/fs/cgroup/test
-mkdir "$cgroup"
 
 group_empty() {
 	local line
