@@ -227,6 +227,7 @@ part_seed() {
 writers_start() {
 	local part
 	WRITERS=()
+	rm -f /run/acked-*
 	for ((part = 0; part < PARTS; part++)); do
 		"$HELPERS/stamp" run "$CLONE" "$(part_seed "$part")" $((part * PART_SECTORS)) "$PART_SECTORS" \
 			>"/run/acked-$part" 2>/dev/null &

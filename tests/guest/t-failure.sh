@@ -62,8 +62,8 @@ test_p1_failed_flush_latches_failed_mode() {
 	mode_is rw || fail "a failed data write is the guest's, not the store's"
 	expect_fail dd if=/dev/null of="$CLONE" bs=4K count=0 conv=notrunc,fsync status=none
 	wait_until mode_is failed
-	kmsg_has 'failed: a flush of the store failed' || fail "no line in the log"
-	[ "$(dm_events clone)" -gt "$events" ] || fail "no event"
+	wait_until kmsg_has 'failed: a flush of the store failed'
+	wait_until eval '[ "$(dm_events clone)" -gt '"$events"' ]'
 	# Reads go on; writes and flushes are refused, though the device is well again.
 	flaky_up
 	cmp "$CLONE" "$MODEL"

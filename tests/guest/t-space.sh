@@ -56,7 +56,7 @@ test_p5_error_if_no_space() {
 	small_clone_make error_if_no_space
 	expect_fail both write 0 8M
 	[[ $ERR == *"No space left"* ]] || fail "the writer was told: $ERR"
-	kmsg_has "lclone: .*the store is full" || fail "no line in the log"
+	wait_until kmsg_has "lclone: .*the store is full"
 	dd if="$CLONE" of="$MODEL" bs=1M iflag=direct status=none
 	both write 0 1M fsync same
 	assert_eq "$(dmsetup table clone)" "$(dmsetup table clone | sed 's/ 0 .*/ 0 1 error_if_no_space/')" table

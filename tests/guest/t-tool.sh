@@ -39,8 +39,9 @@ test_template_in_use_is_refused() {
 	expect_fail lclone template add gold "$dev"
 	expect_said "mounted"
 	umount /mnt
-	sleep 100 >>"$dev" &
+	tail -f /dev/null 7>>"$dev" &
 	writer=$!
+	wait_until test -e "/proc/$writer/fd/7"
 	expect_fail lclone template add gold "$dev"
 	expect_said "process $writer has it open for writing"
 	kill "$writer"
@@ -52,12 +53,12 @@ test_template_in_use_is_refused() {
 test_template_verify_finds_a_changed_byte() {
 	tool_up
 	chmod u+w "$IMAGE"
-	printf x | dd of="$IMAGE" bs=1 seek=5000000 conv=notrunc status=none
+	printf 'what nobody drew' | dd of="$IMAGE" bs=1 seek=5000000 conv=notrunc status=none
 	expect_fail lclone template verify gold
 	assert_eq "$RC" 3 status
 	expect_said "content differs"
 	# Where the samples lie, create sees it too.
-	printf x | dd of="$IMAGE" bs=1 seek=1 conv=notrunc status=none
+	printf 'what nobody drew' | dd of="$IMAGE" bs=1 seek=1 conv=notrunc status=none
 	expect_fail lclone create vm --template gold --dir "$DIR"
 	expect_said "is not what it was"
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "stores left behind"
@@ -369,8 +370,9 @@ test_in_use_is_refused() {
 	local holder
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
-	tail -f /dev/null 4</dev/mapper/vm &
+	tail -f /dev/null 7</dev/mapper/vm &
 	holder=$!
+	wait_until test -e "/proc/$holder/fd/7"
 	expect_fail lclone deactivate vm
 	expect_said "it is in use"
 	expect_fail lclone remove vm
@@ -493,11 +495,6 @@ test_the_words_of_the_kernel_are_passed_on() {
 
 test_a_clone_by_plain_dmsetup_is_not_probed_either() {
 	local uuid=22222222-3333-4444-5555-666666666666 dev table
-	mkdir -p /run/udev/rules.d
-	cp /repo/tools/udev/56-dm-lclone.rules /run/udev/rules.d/
-	on_exit udevadm control --reload
-	on_exit rm /run/udev/rules.d/56-dm-lclone.rules
-	udevadm control --reload
 	dev=$(make_loop 16M)
 	mkfs.ext4 -q -U $uuid "$dev"
 	table="0 $(sectors "$dev") linear $dev 0"
