@@ -327,10 +327,19 @@ test_p6_reasons_are_not_drowned() {
 	still_whole
 }
 
+# keep_page BLOCK, page_back BLOCK: before it is spoilt, and when that is over.
+keep_page() {
+	dd if="$STORE_FILE" of=/run/page bs=4096 skip="$1" count=1 status=none
+}
+page_back() {
+	dd if=/run/page of="$STORE_FILE" bs=4096 seek="$1" conv=notrunc status=none
+	blockdev --flushbufs "$STORE"
+}
+
 # spoilt_range BLOCK HOW RANGE: these blocks of the clone give EIO, all others are what they were, and
 # the store is as good as ever once the block is back.
 spoilt_range() {
-	dd if="$STORE_FILE" of=/run/page bs=4096 skip="$1" count=1 status=none
+	keep_page "$1"
 	spoil "$1" "$2"
 	check_finds_damage
 	clone_on
@@ -341,8 +350,7 @@ spoilt_range() {
 	both write 3M 64K
 	assert_eq "$(both ranges)" "$3" "blocks that give EIO"
 	clone_off
-	dd if=/run/page of="$STORE_FILE" bs=4096 seek="$1" conv=notrunc status=none
-	blockdev --flushbufs "$STORE"
+	page_back "$1"
 }
 
 test_p6_damaged_leaf() {
@@ -360,38 +368,56 @@ test_p6_damaged_leaf() {
 
 # A tree of two levels of nodes: an inner one covers 126 leaves.
 test_p6_damaged_inner_node() {
-	local root node
+	local how root node
 	origin_make 8M
 	store_make 24M
 	clone_make -s 1228800
 	both write 1M 4K write 127008b 4K write 590M 64K
 	clone_off
-	root=$(number 1 180)
 	assert_eq "$(number 1 156)" 2 "level of the root"
-	node=$(number "$root" $((64 + 32 + 20)))
-	spoil "$node" changed
-	check_finds_damage
-	clone_on
-	cmp -n 16777216 "$CLONE" "$MODEL"
-	cmp -i 519045120 -n 1048576 "$CLONE" "$MODEL"
-	expect_fail dd if="$CLONE" of=/dev/null bs=4096 skip=127008 count=1 iflag=direct status=none
-	expect_fail dd if="$CLONE" of=/dev/null bs=4096 skip=153599 count=1 iflag=direct status=none
-	both write 9M 64K
-	cmp -n 16777216 "$CLONE" "$MODEL"
+	for how in changed zeroed; do
+		root=$(number 1 180)
+		node=$(number "$root" $((64 + 32 + 20)))
+		keep_page "$node"
+		spoil "$node" "$how"
+		check_finds_damage
+		clone_on
+		cmp -n 16777216 "$CLONE" "$MODEL"
+		cmp -i 519045120 -n 1048576 "$CLONE" "$MODEL"
+		expect_fail dd if="$CLONE" of=/dev/null bs=4096 skip=127008 count=1 iflag=direct status=none
+		expect_fail dd if="$CLONE" of=/dev/null bs=4096 skip=153599 count=1 iflag=direct status=none
+		both write 9M 64K
+		cmp -n 16777216 "$CLONE" "$MODEL"
+		clone_off
+		page_back "$node"
+	done
+	lclone check "$STORE"
 }
 
-# journal_up: a store as a crash leaves it, with three groups behind the replay point. The last one is
-# not in the model.
-journal_up() {
-	local ring
-	refuse_up
+# groups_of_three: a store with three groups in its journal; fails when a checkpoint came in between.
+groups_of_three() {
 	clone_on
 	both write 2M 4K fsync write 3M 4K fsync
 	head -c 4096 "$NOISE" | dd of="$CLONE" bs=4096 seek=1024 oflag=direct conv=notrunc,fsync status=none
-	cp "$STORE_FILE" "$SAVED"
+	cp "$STORE_FILE" /run/crashed
 	clone_off
-	restore
-	[ "$(lclone check --json "$STORE" | jq .journal_groups)" = 3 ] || skip "there was a checkpoint in between"
+	dd if=/run/crashed of="$STORE_FILE" bs=1M conv=notrunc status=none
+	blockdev --flushbufs "$STORE"
+	[ "$(lclone check --json "$STORE" | jq .journal_groups)" = 3 ]
+}
+
+# journal_up: a store as a crash leaves it, with three groups behind the replay point. The last one is
+# not in the model. Begins anew where a checkpoint came in between: a clone makes one when it rests.
+journal_up() {
+	local ring tries=1
+	refuse_up
+	on_exit rm -f /run/crashed
+	until groups_of_three; do
+		[ "$tries" -lt 10 ] || fail "there was a checkpoint in between each time"
+		tries=$((tries + 1))
+		restore
+	done
+	cp /run/crashed "$SAVED"
 	ring=$(number 1 140)
 	for n in 0 1 2; do
 		JOURNAL[n]=$(($(number 1 136) + ($(number 1 208) + n) % ring))
