@@ -142,6 +142,16 @@ both() {
 	"$HELPERS/both" "$CLONE" "$MODEL" "$NOISE" "$SEED" "$@"
 }
 
+# load_on_clone: fio writes to the clone and checks what it wrote, until no_more; returns when it has begun.
+load_on_clone() {
+	local writes
+	writes=$(dev_stat "$CLONE" writes)
+	again_and_again fio --name=load --filename="$CLONE" --direct=1 --ioengine=libaio --iodepth=16 \
+		--rw=randwrite --bsrange=1k-64k --size=8M --fsync=50 --verify=crc32c --verify_fatal=1 \
+		--output=/run/fio.out
+	wait_until eval '[ "$(dev_stat "$CLONE" writes)" -gt '"$writes"' ]'
+}
+
 # status_of NAME FIELD: of the status line.
 status_of() {
 	local line

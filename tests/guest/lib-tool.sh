@@ -143,28 +143,25 @@ fio_in_files() {
 # filesystem_in_use: filesystem_mounted, and fio is at work in it.
 filesystem_in_use() {
 	filesystem_mounted
-	fio_in_files --numjobs=2 --io_size=48M &
-	FIO=$!
+	again_and_again fio_in_files --numjobs=2
 }
 
 # filesystem_busy [CREATE_OPTION]...: the same, but fio begins anew until filesystem_whole. It leaves some of
 # the processor to others.
 filesystem_busy() {
 	filesystem_mounted "$@"
-	again_and_again fio_in_files --io_size=4M --randrepeat=0 --rate_iops=150 &
-	FIO=$!
+	again_and_again fio_in_files --io_size=4M --randrepeat=0 --rate_iops=150
 	on_exit filesystem_left
 }
 filesystem_left() {
 	touch /run/stop
-	wait "$FIO" || true
+	wait "$AGAIN" || true
 	! mountpoint -q "$MNT" || umount "$MNT"
 }
 
 # filesystem_whole: fio comes to its end and finds what it wrote; the filesystem is unmounted.
 filesystem_whole() {
-	touch /run/stop
-	wait "$FIO" || fail "$(</run/fio.out)"
+	no_more
 	umount "$MNT"
 	e2fsck -fn /dev/mapper/vm
 }

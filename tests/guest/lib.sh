@@ -80,12 +80,18 @@ wait_until() {
 	done
 }
 
-# again_and_again COMMAND...: until somebody touches /run/stop, or it fails.
+# again_and_again COMMAND...: in the background, until no_more, or until it fails. AGAIN is the process.
 again_and_again() {
 	rm -f /run/stop
+	on_exit touch /run/stop
 	until [ -e /run/stop ]; do
-		"$@" || return
-	done
+		"$@" || exit
+	done &
+	AGAIN=$!
+}
+no_more() {
+	touch /run/stop
+	wait "$AGAIN" || fail "it ended badly: $(cat /run/fio.out)"
 }
 
 # elapsed BEGIN: seconds since BEGIN, a value of $EPOCHREALTIME, with one decimal.

@@ -148,18 +148,21 @@ test_flatten_is_stopped_and_goes_on() {
 	assert_eq "$(sum_of vm 16)" "$sum" content
 }
 
-# A snapshot in the middle of the pass: the new store gets everything as well.
+# A snapshot in the middle of the pass, which stands still for it: the new store gets everything as well.
 test_snapshot_during_a_flatten() {
 	local sum pid
 	tool_up 400M
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 15
 	sum=$(sum_of vm 16)
-	lclone flatten vm --rate 4M &
+	lclone flatten vm --rate 2M &
 	pid=$!
-	copied() { [ "$(status_of vm .shared_bytes)" -lt 12000000 ]; }
+	copied() { [ "$(status_of vm .shared_bytes)" -lt 15000000 ]; }
 	wait_until copied
+	kill -STOP "$pid"
+	[ "$(status_of vm .shared_bytes)" -gt 0 ] || fail "the pass is over"
 	lclone snapshot vm one
+	kill -CONT "$pid"
 	wait "$pid"
 	flat vm
 	assert_eq "$(sum_of vm 16)" "$sum" content

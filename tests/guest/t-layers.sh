@@ -255,19 +255,13 @@ test_snapshot_that_comes_to_nothing() {
 }
 
 test_snapshots_under_load() {
-	local fio n=0
+	local n
 	layers_up
-	fio --name=load --filename="$CLONE" --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite \
-		--bsrange=1k-64k --size=8M --io_size=32M --fsync=50 --verify=crc32c --verify_fatal=1 \
-		--output=/run/fio.out &
-	fio=$!
-	while [ -d "/proc/$fio" ] && [ "$n" -lt 12 ]; do
-		if ((n % 2)); then snap; else snap --noflush; fi
-		n=$((n + 1))
+	load_on_clone
+	for n in {1..12}; do
+		if ((n % 2)); then snap --noflush; else snap; fi
 	done
-	echo "$n snapshots"
-	wait "$fio" || fail "$(</run/fio.out)"
-	[ "$n" -gt 1 ] || fail "fio was over before the second snapshot"
+	no_more
 	layers_untouched
 	clone_again
 	clone_check
@@ -353,12 +347,10 @@ front_off() {
 # fails_below FIRST COUNT HIT: those blocks of "below" fail, and are well again, while fio is at work. What
 # cannot be read then is HIT, as "both ranges" prints it, and no more.
 fails_below() {
-	local fio whole=$MODEL first=${3%% *} left
+	local whole=$MODEL first=${3%% *} left
 	left=${3%%$'\n'*}
 	left="$((first + 1)) $((${left#* } - 1))${3#"$left"}"
-	again_and_again fio_above &
-	fio=$!
-	on_exit touch /run/stop
+	again_and_again fio_above
 	wait_until has_blocks $(($(status_of clone data) + 64))
 	front_on "$whole"
 	below_fails "$1" "$2"
@@ -369,8 +361,7 @@ fails_below() {
 	assert_eq "$(status_of clone mode)" rw mode
 	below_heals
 	both same write "$((first + 1))b+512" 512 fsync same
-	touch /run/stop
-	wait "$fio" || fail "fio met an error: $(</run/fio.out)"
+	no_more
 	front_off "$whole"
 	clone_again
 	assert_eq "$(status_of clone mode)" rw mode

@@ -17,19 +17,13 @@ reload() {
 
 # under_load SUSPEND_OPTION: pauses while fio writes and checks what it wrote.
 under_load() {
-	local fio n=0
-	fio --name=load --filename="$CLONE" --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite \
-		--bsrange=1k-64k --size=8M --io_size=24M --fsync=50 --verify=crc32c --verify_fatal=1 \
-		--output=/run/fio.out &
-	fio=$!
-	while [ -d "/proc/$fio" ] && [ "$n" -lt 15 ]; do
+	local n
+	load_on_clone
+	for n in {1..15}; do
 		dmsetup suspend $1 clone
 		dmsetup resume clone
-		n=$((n + 1))
 	done
-	echo "$n pauses"
-	wait "$fio" || fail "$(</run/fio.out)"
-	[ "$n" -gt 1 ] || fail "fio was over before the second pause"
+	no_more
 	clone_again
 	assert_eq "$(status_of clone mode)" rw mode
 	clone_check

@@ -118,9 +118,11 @@ test_p7_two_clones_at_one_point_in_time() {
 			n=$((n + 1))
 			printf '%04095d\n' $n | dd of=/dev/mapper/root bs=4K oflag=direct iflag=fullblock conv=notrunc status=none
 			printf '%04095d\n' $n | dd of=/dev/mapper/data bs=4K oflag=direct iflag=fullblock conv=notrunc status=none
+			: >/run/both-begun
 		done
 	) &
-	on_exit rm -f /run/go
+	on_exit rm -f /run/go /run/both-begun
+	wait_until test -e /run/both-begun
 	for n in 1 2 3 4 5; do
 		lclone snapshot root data "s$n"
 	done
@@ -142,7 +144,6 @@ test_snapshots_of_a_filesystem_in_use() {
 	local n
 	filesystem_in_use
 	for n in 1 2 3 4 5 6; do
-		[ -d "/proc/$FIO" ] || break
 		lclone snapshot vm "s$n"
 	done
 	filesystem_whole

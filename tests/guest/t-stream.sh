@@ -72,7 +72,7 @@ test_p7_snapshots_of_a_filesystem_in_use_on_another_host() {
 	cmp /dev/mapper/past2 /dev/mapper/back2 || fail "the import of the difference shows something else"
 	# The same two states always make the same stream.
 	at_backup lclone export "${AT[two]}" --base "${AT[one]}" | cmp - "$AWAY/two.stream"
-	[ -d "/proc/$FIO" ] || fail "nobody wrote meanwhile: $(</run/fio.out)"
+	[ -d "/proc/$AGAIN" ] || fail "nobody wrote meanwhile: $(</run/fio.out)"
 	filesystem_of back1
 	filesystem_of back2
 	assert_eq "$(files_of back1), $(files_of back2)" "note-one, note-one note-two" "files of the imports"
@@ -179,12 +179,9 @@ fio_at_the_end() {
 		--bs=8k --offset=15872k --size=512k --verify=crc32c --verify_fatal=1 --output=/run/fio.out
 }
 test_diff_and_map_beside_a_writer() {
-	local verb
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
-	again_and_again fio_at_the_end &
-	FIO=$!
-	on_exit touch /run/stop
+	again_and_again fio_at_the_end
 	blocks_at 256 16
 	wait_until has_written 16
 	lclone snapshot vm a
@@ -194,11 +191,8 @@ test_diff_and_map_beside_a_writer() {
 	dd if=/dev/urandom of=/dev/mapper/vm bs=512 seek=$((2000 * 8 + 3)) count=1 oflag=direct conv=fsync status=none
 	wait_until has_written 6
 	lclone snapshot vm b
-	for verb in "diff vm@a vm" "map vm" "export vm"; do
-		# shellcheck disable=SC2086
-		expect_fail lclone $verb
-		expect_said "take a snapshot of the clone"
-	done
+	expect_fail lclone export vm
+	expect_said "take a snapshot of the clone"
 	lclone diff vm@a vm@b --json >/run/diff
 	assert_eq "$(ranges_below 3968)" "260 3 data
 700 2 data
@@ -211,6 +205,5 @@ test_diff_and_map_beside_a_writer() {
 		"blocks that differ, and of which diff knows nothing"
 	image_of vm@b "$DIR/image"
 	cmp "$DIR/image" /dev/mapper/now || fail "the map tells something else than the snapshot shows"
-	touch /run/stop
-	wait "$FIO" || fail "$(</run/fio.out)"
+	no_more
 }
