@@ -35,9 +35,15 @@ origin_on_disk() {
 	dd if=/dev/urandom of="$ORIGIN" bs=1M count=4 oflag=direct status=none
 }
 
+# wiped_in_the_end DISK: another test's scan of the whole host is not to find a store there.
+wiped_in_the_end() {
+	on_exit dd if=/dev/zero of="$(disk "$1")" bs=1M count=1 oflag=direct status=none
+}
+
 # clone_on_disk NAME DISK: a clone of 400 MiB over a store of 500.
 clone_on_disk() {
 	local store
+	wiped_in_the_end "$2"
 	store=$(make_linear "store-$1" "$(disk "$2")" 0 1024000)
 	clone_format "$ORIGIN" "$store" --size 400M
 	clone_activate "$1" "$store" >/dev/null
@@ -172,6 +178,7 @@ test_p9_memory_for_each_gib_of_drift() {
 	local before after pages threads
 	STRETCH=$((1008 * 4096))
 	ORIGIN=-
+	wiped_in_the_end 1
 	STORE=$(disk 1)
 	clone_format - "$STORE" --size 4G
 	threads=$(our_threads)
