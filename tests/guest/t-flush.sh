@@ -97,6 +97,7 @@ stamps() {
 		first=$((first + $2))
 	done
 }
+
 # got_beyond COUNT SEED...: each has had more than COUNT syncs.
 got_beyond() {
 	local seed
