@@ -122,7 +122,7 @@ static const char *check_apart(struct lclone *lc)
 
 	if (lc->origin && lc->store_dev &&
 	    overlap(lc->origin->bdev, lc->store_dev->bdev))
-		return "Origin and store are the same device, or one lies in the other: use lclone table";
+		return "Origin and store are the same device, or one lies in the other";
 	for (i = 0; i < lc->layers; i++) {
 		bdev = lc->layer[i].dev->bdev;
 		if (lc->origin && overlap(lc->origin->bdev, bdev))
@@ -171,8 +171,9 @@ static const char *find_store(struct lclone *lc, int *error)
 				    dm_table_get_md(lc->ti->table));
 	if (IS_ERR(store)) {
 		*error = PTR_ERR(store);
-		why = *error == -EBUSY ? "The store is in use by another device: remove that one first" :
-					 "Out of memory";
+		why = *error == -EBUSY ?
+		      "The store is in use by another device: remove that one first" :
+		      "Out of memory";
 		goto out;
 	}
 	lc->store = store;

@@ -103,7 +103,7 @@ static const char *get_layer(struct lclone *lc, struct lclone_layer *layer,
 	int stale;
 
 	if (larger_sectors(lc, bdev))
-		return "A layer's device has larger sectors than the store and the origin: use another";
+		return "A layer's device has larger sectors than the store and the origin";
 	why = lclone_super_look(bdev, super, &stale);
 	if (why) {
 		DMERR("layer %pg %s", bdev, why);
