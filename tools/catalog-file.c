@@ -12,7 +12,8 @@
  *			"template_uuid"|null, "error_if_no_space",
  *			"content_uuid"|null, "parent_uuid"|null,
  *			and perhaps "directory", "changing": true, "adopted",
- *			"returning": true, "returned": true } ],
+ *			"returning": true, "returned": true,
+ *			"removing": true, "wiping": true } ],
  *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
  *		      the snapshot, or "" ] }
  */
@@ -200,6 +201,8 @@ static void read_clone(struct parser *parser, struct json_object *object,
 	clone.adopted = get_optional(parser, object, "adopted");
 	clone.returning = json_object_object_get_ex(object, "returning", NULL);
 	clone.returned = json_object_object_get_ex(object, "returned", NULL);
+	clone.removing = json_object_object_get_ex(object, "removing", NULL);
+	clone.wiping = json_object_object_get_ex(object, "wiping", NULL);
 	if (clone.adopted)
 		dm_alias_set(clone.uuid, clone.adopted);
 	catalog_add_clone(catalog, &clone);
@@ -326,6 +329,10 @@ static struct json_object *write_clone(const struct clone *c)
 		json_add_bool(object, "returning", true);
 	if (c->returned)
 		json_add_bool(object, "returned", true);
+	if (c->removing)
+		json_add_bool(object, "removing", true);
+	if (c->wiping)
+		json_add_bool(object, "wiping", true);
 	if (c->replaced)
 		json_add_bool(object, "replaced", true);
 	return object;

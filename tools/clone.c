@@ -62,13 +62,21 @@ static int make_device(const struct catalog *catalog, const struct clone *clone,
 	return error;
 }
 
+/* Some of its data may be gone. */
+static int report_removing(const struct clone *clone)
+{
+	report_error(clone->name, "its removal was cut short");
+	report_hint("'lclone remove %s' goes on with that", clone->name);
+	return -EBUSY;
+}
+
 int clone_activate(struct catalog *catalog, struct clone *clone,
 		   struct origins *origins, bool force)
 {
 	struct dm_clone active;
 	char *device = NULL;
 	bool made;
-	int error = dm_need_target();
+	int error = clone->removing ? report_removing(clone) : dm_need_target();
 
 	if (!error && clone->adopted) {
 		error = adopt_activate(catalog, clone, origins);
@@ -165,8 +173,19 @@ static bool surely_made_by_us(const struct clone *clone, int error)
 	return true;
 }
 
+/*
+ * A device is still there when a removal that was cut short is done with it.  Without a
+ * header, and still to be overwritten, it may be anybody's.
+ */
+static enum store_presence presence_of(const struct clone *store, unsigned int flags)
+{
+	return flags & CLONE_REMOVE_BEGUN && !(flags & CLONE_REMOVE_WIPE) &&
+	       clone_store_wiped(store) ? STORE_GONE : clone_store_presence(store);
+}
+
 /* Whether what is at its place, if anything is, is this store. */
-static int check_store(const struct clone *clone, enum store_presence presence)
+static int check_store(const struct clone *clone, enum store_presence presence,
+		       unsigned int flags)
 {
 	struct store_file store;
 	int error;
@@ -180,20 +199,23 @@ static int check_store(const struct clone *clone, enum store_presence presence)
 		error = clone_store_open(clone, clone->store_path, STORE_READ, &store);
 	if (!error)
 		store_close(&store);
-	return error;
+	/* What was overwritten in part has no header. */
+	return error && flags & CLONE_REMOVE_BEGUN && surely_made_by_us(clone, error) ?
+	       0 : error;
 }
 
 /* It has been checked, or is removed though it is not what it should be. */
 static int remove_store(const struct clone *clone, unsigned int flags)
 {
-	enum store_presence presence = clone_store_presence(clone);
-	int error = check_store(clone, presence);
+	enum store_presence presence = presence_of(clone, flags);
+	int error = check_store(clone, presence, flags);
 
 	if (error && !(flags & CLONE_REMOVE_FORCE))
 		return error;
 	if (presence == STORE_GONE) {
-		report_warning(clone->name, "its store %s is gone already",
-			       clone->store_path);
+		if (!(flags & CLONE_REMOVE_BEGUN))
+			report_warning(clone->name, "its store %s is gone already",
+				       clone->store_path);
 		return 0;
 	}
 	if (presence == STORE_UNSEEN || (error && !surely_made_by_us(clone, error))) {
@@ -248,15 +270,17 @@ static int check_dependents(const struct catalog *catalog,
 }
 
 /* All of them, before the first is gone. */
-static int check_stores(const struct catalog *catalog, const struct clone *clone)
+static int check_stores(const struct catalog *catalog, const struct clone *clone,
+			unsigned int flags)
 {
-	int error = check_store(clone, clone_store_presence(clone));
+	int error = check_store(clone, presence_of(clone, flags), flags);
 	size_t i;
 
 	for (i = 0; i < catalog->layer_count && !error; i++)
 		if (is_own(&catalog->layers[i], clone))
 			error = check_store(&catalog->layers[i],
-					    clone_store_presence(&catalog->layers[i]));
+					    presence_of(&catalog->layers[i], flags),
+					    flags);
 	if (error)
 		report_hint("'lclone remove --force %s' removes the clone without looking at its stores",
 			    clone->name);
@@ -287,11 +311,43 @@ static void sweep(const struct catalog *catalog, const struct clone *clone)
 			consolidate_sweep(catalog, &catalog->layers[i], clone->name);
 }
 
+/* What was put back is no clone any more, and what is left of it goes with force only. */
+static int mark(struct catalog *catalog, struct clone *clone, unsigned int flags)
+{
+	if (clone->adopted || clone->removing)
+		return 0;
+	clone->removing = true;
+	clone->wiping = flags & CLONE_REMOVE_WIPE;
+	return catalog_save(catalog);
+}
+
+/* When the first of them could not go, all of the clone is there. */
+static int remove_stores(struct catalog *catalog, struct clone *clone, unsigned int flags)
+{
+	size_t layers = catalog->layer_count;
+	struct clone *layer;
+	int error = mark(catalog, clone, flags);
+
+	while (!error && (layer = own_layer(catalog, clone)))
+		error = remove_layer(catalog, layer, flags);
+	/* Last, for as long as it is there a scan finds the clone, and with it the layers. */
+	if (!error)
+		error = remove_store(clone, flags);
+	if (error && catalog->layer_count == layers &&
+	    !(flags & (CLONE_REMOVE_BEGUN | CLONE_REMOVE_WIPE))) {
+		clone->removing = false;
+		catalog_save(catalog);
+	}
+	return error;
+}
+
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags)
 {
-	struct clone *layer;
 	int error;
+
+	if (clone->removing)
+		flags |= CLONE_REMOVE_BEGUN | (clone->wiping ? CLONE_REMOVE_WIPE : 0);
 
 	/* Of one that was put back only what is left goes, seen or not. */
 	if (clone->adopted && !(clone->returned && flags & CLONE_REMOVE_FORCE)) {
@@ -303,18 +359,26 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	}
 	error = check_dependents(catalog, clone);
 	if (!error && !(flags & CLONE_REMOVE_FORCE))
-		error = check_stores(catalog, clone);
+		error = check_stores(catalog, clone, flags);
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
 	if (!error)
 		sweep(catalog, clone);
-	while (!error && (layer = own_layer(catalog, clone)))
-		error = remove_layer(catalog, layer, flags);
-	/* Last, for as long as it is there a scan finds the clone, and with it the layers. */
 	if (!error)
-		error = remove_store(clone, flags);
+		error = remove_stores(catalog, clone, flags);
 	if (error)
 		return error;
 	catalog_drop_clone(catalog, clone);
 	return catalog_save(catalog);
+}
+
+int clone_finish_removal(struct catalog *catalog, struct clone *clone)
+{
+	char *name = must_strdup(clone->name);
+	int error = clone_remove(catalog, clone, 0);
+
+	if (!error)
+		report_warning(name, "its removal, which was cut short, has been finished");
+	free(name);
+	return error;
 }

@@ -59,13 +59,19 @@ int clone_deactivate(const struct catalog *catalog, const struct clone *clone);
 enum clone_remove_flags {
 	CLONE_REMOVE_FORCE = 1,		/* though it is open, though its store is damaged */
 	CLONE_REMOVE_WIPE = 2,		/* overwrite its data first */
+	CLONE_REMOVE_BEGUN = 4,		/* an earlier run was cut short */
 };
 
 /*
  * Deactivates it, removes its store and its snapshots, and saves the catalog
- * without it.  -EBUSY when other clones stand on its snapshots.
+ * without it.  -EBUSY when other clones stand on its snapshots.  Before the first store
+ * goes the catalog has it that the clone is being removed: from then on it cannot be
+ * activated, only removed.
  */
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags);
+
+/* Goes on with a removal that was cut short, and says so. */
+int clone_finish_removal(struct catalog *catalog, struct clone *clone);
 
 #endif

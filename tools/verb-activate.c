@@ -35,7 +35,8 @@ static int activate_one(struct catalog *catalog, struct clone *clone, void *data
 {
 	struct context *context = data;
 
-	return clone_activate(catalog, clone, &context->origins, context->force);
+	return clone->removing ? clone_finish_removal(catalog, clone) :
+		clone_activate(catalog, clone, &context->origins, context->force);
 }
 
 static int run(int argc, char **argv)

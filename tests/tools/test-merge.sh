@@ -247,6 +247,41 @@ test_tool_killed_in_a_removal() {
 	[ -z "$(ls d)" ] || fail "there is $(ls d)"
 }
 
+# removal_cut_short OPTION...: at each step, of a clone whose stores are kept in keep. All of it is there,
+# or the next activation has it go.
+removal_cut_short() {
+	local n file finished=0
+	for ((n = 1; ; n++)); do
+		cp --sparse=always keep/* d
+		expect 0 lclone scan d
+		killed_at $n remove "$@" vm || break
+		expect 0 lclone list --json
+		if jq -e '.clones == []' out >/dev/null; then
+			finished=$((finished + 1))
+		elif jq -e '.clones[0].removing' state/catalog.json >/dev/null; then
+			expect 0 lclone activate vm
+			says 'vm: warning: its removal, which was cut short, has been finished'
+			finished=$((finished + 1))
+		else
+			for file in keep/*; do
+				cmp -n 8M "$file" "d/${file##*/}" || fail "killed at $n, and $file is not what it was"
+			done
+			continue
+		fi
+		[ -z "$(ls d)" ] || fail "killed at $n, $(ls d) stays"
+	done
+	[ "$finished" -gt 3 ] || fail "it was cut short no more than $finished times"
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+}
+
+test_removal_cut_short_is_finished() {
+	files
+	mkdir keep
+	cp --sparse=always d/* keep
+	removal_cut_short
+	removal_cut_short --wipe
+}
+
 # Its store is gone, and a scan of the host does not take away the name by which the layers can go.
 test_layers_of_a_lost_clone_can_be_removed() {
 	local uuid
