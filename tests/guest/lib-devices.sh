@@ -73,6 +73,14 @@ remove_null_blk() {
 	[ -n "$(find /sys/kernel/config/nullb -mindepth 1 -type d)" ] || retry rmmod null_blk
 }
 
+# lose_cache DEV: a null_blk loses what is in its write cache, as in a loss of power. Nobody may have it open.
+lose_cache() {
+	local config=/sys/kernel/config/nullb/${1##*/}
+	echo 0 >"$config/power"
+	echo 1 >"$config/power"
+	udevadm settle
+}
+
 # make_dm NAME TABLE [DMSETUP_OPTION]...: any dm device, removed at the end of the test.
 make_dm() {
 	dmsetup create "$1" "${@:3}" --table "$2"

@@ -77,13 +77,10 @@ test_cost_of_long_reads_is_that_of_linear() {
 
 # lose_power: all that the store's device was not told to make durable is gone.
 lose_power() {
-	local config=/sys/kernel/config/nullb/${BELOW##*/}
 	below_fails
 	wait_until -t 60 dmsetup remove clone
 	dmsetup remove --retry below
-	echo 0 >"$config/power"
-	echo 1 >"$config/power"
-	udevadm settle
+	lose_cache "$BELOW"
 	make_linear below "$BELOW" >/dev/null
 }
 

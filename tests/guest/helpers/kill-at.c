@@ -2,13 +2,16 @@
 /*
  * LD_PRELOAD=kill-at.so KILL_AT=N COMMAND: the process dies before its Nth call
  * of what changes anything: ioctl (but for those that ask only), fsync, rename,
- * unlink.  N beyond the last: it goes on to its end.
+ * unlink; with KILL_ALL=1 also what writes to a file, gives it another size or
+ * mode, or makes a name.  N beyond the last: it goes on to its end.  What the
+ * command runs itself does not count.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
  * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <signal.h>
@@ -18,7 +21,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include "dm-calls.h"
+
+#define REAL(name)	((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* Children would count anew, and what they do is not always the same. */
+static __attribute__((constructor)) void not_for_children(void)
+{
+	unsetenv("LD_PRELOAD");
+}
 
 static void step(void)
 {
@@ -28,6 +40,13 @@ static void step(void)
 		left = getenv("KILL_AT") ? atol(getenv("KILL_AT")) : 0;
 	if (left && !--left)
 		kill(getpid(), SIGKILL);
+}
+
+/* There are many of these: who wants each of them says so. */
+static void small_step(void)
+{
+	if (getenv("KILL_ALL"))
+		step();
 }
 
 static bool only_asks(unsigned long request)
@@ -67,7 +86,6 @@ static void suspended(void)
 
 int ioctl(int fd, unsigned long request, ...)
 {
-	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
 	va_list list;
 	void *argument;
 	bool holds;
@@ -83,32 +101,84 @@ int ioctl(int fd, unsigned long request, ...)
 		return -1;
 	}
 	holds = suspends(request, argument);
-	result = real(fd, request, argument);
+	result = REAL(ioctl)(fd, request, argument);
 	if (holds)
 		suspended();
 	return result;
 }
 
+int open64(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list list;
+
+	if (flags & O_CREAT) {
+		va_start(list, flags);
+		mode = va_arg(list, mode_t);
+		va_end(list);
+		small_step();
+	}
+	return REAL(open64)(path, flags, mode);
+}
+
+/* Not what is said to the user. */
+ssize_t write(int fd, const void *data, size_t bytes)
+{
+	if (fd > STDERR_FILENO)
+		small_step();
+	return REAL(write)(fd, data, bytes);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t at)
+{
+	small_step();
+	return REAL(pwrite64)(fd, data, bytes, at);
+}
+
+int ftruncate64(int fd, off64_t bytes)
+{
+	small_step();
+	return REAL(ftruncate64)(fd, bytes);
+}
+
+int fallocate64(int fd, int mode, off64_t at, off64_t bytes)
+{
+	small_step();
+	return REAL(fallocate64)(fd, mode, at, bytes);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+	small_step();
+	return REAL(fchmod)(fd, mode);
+}
+
 int fsync(int fd)
 {
-	int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-
 	step();
-	return real(fd);
+	return REAL(fsync)(fd);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	small_step();
+	return REAL(mkdir)(path, mode);
 }
 
 int rename(const char *from, const char *to)
 {
-	int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
-
 	step();
-	return real(from, to);
+	return REAL(rename)(from, to);
+}
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
+{
+	small_step();
+	return REAL(renameat2)(from_fd, from, to_fd, to, flags);
 }
 
 int unlink(const char *path)
 {
-	int (*real)(const char *) = dlsym(RTLD_NEXT, "unlink");
-
 	step();
-	return real(path);
+	return REAL(unlink)(path);
 }
