@@ -165,24 +165,6 @@ static const struct lc_super *follower(const struct found_stores *found,
 	return NULL;
 }
 
-/* The store that the catalog has, if that is there. */
-static bool known_super(const struct clone *known, struct lc_super *super)
-{
-	struct store_file store;
-	const char *why;
-	bool there;
-
-	if (!known || store_open(known->store_path, STORE_READ | STORE_QUIET, &store))
-		return false;
-	there = !store_load_quietly(&store, &why) &&
-		!memcmp(store_super(&store)->store_uuid, known->store_uuid,
-			LC_UUID_BYTES);
-	if (there)
-		*super = *store_super(&store);
-	store_close(&store);
-	return there;
-}
-
 static bool is_known(const struct lc_super *super, const struct clone *known)
 {
 	return known && !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
@@ -211,7 +193,7 @@ static bool never_begun(const struct found_stores *found,
 		     other->head_generation < super->head_generation))
 			return true;
 	}
-	return !seen && known_super(known, &has) && same_clone(super, &has);
+	return !seen && known && clone_store_look(known, &has) && same_clone(super, &has);
 }
 
 /* Whether a snapshot or a rollback has left it behind: it is no store of anything. */
@@ -230,7 +212,7 @@ static bool left_behind(const struct found_stores *found, size_t i,
 		    other->head_generation > super->head_generation)
 			return true;
 	}
-	return known_super(known, &has) &&
+	return known && clone_store_look(known, &has) &&
 	       has.head_generation > super->head_generation;
 }
 

@@ -55,6 +55,23 @@ static bool is_store_of(const char *path, const struct clone *clone)
 	return is;
 }
 
+bool clone_store_look(const struct clone *clone, struct lc_super *super)
+{
+	struct store_file store;
+	const char *why;
+	bool there;
+
+	if (store_open(clone->store_path, STORE_READ | STORE_QUIET, &store))
+		return false;
+	there = !store_load_quietly(&store, &why) &&
+		!memcmp(store_super(&store)->store_uuid, clone->store_uuid,
+			LC_UUID_BYTES);
+	if (there)
+		*super = *store_super(&store);
+	store_close(&store);
+	return there;
+}
+
 static int is_store_name(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);

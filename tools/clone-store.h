@@ -107,7 +107,13 @@ int clone_store_open(const struct clone *clone, const char *path,
 		     unsigned int flags, struct store_file *store);
 
 /*
- * The same, and writes its superblock anew, with what @edit, which is given @data,
+ * Whether the clone's store can be seen, and is whole as far as its head tells; then
+ * @super is its superblock.  Reports nothing.
+ */
+bool clone_store_look(const struct clone *clone, struct lc_super *super);
+
+/*
+ * As clone_store_open(), and writes its superblock anew, with what @edit, which is given @data,
  * changes.  Nobody may have the store up, or it is suspended and at rest.
  */
 int clone_store_edit(const struct clone *clone, const char *path,

@@ -66,7 +66,8 @@ static int make_device(const struct catalog *catalog, const struct clone *clone,
 static int report_removing(const struct clone *clone)
 {
 	report_error(clone->name, "its removal was cut short");
-	report_hint("'lclone remove %s' goes on with that", clone->name);
+	report_hint("'lclone remove %s' goes on with that; 'lclone activate %s' undoes it as long as all of it is there",
+		    clone->name, clone->name);
 	return -EBUSY;
 }
 
@@ -372,7 +373,27 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	return catalog_save(catalog);
 }
 
-int clone_finish_removal(struct catalog *catalog, struct clone *clone)
+static bool is_there(const struct clone *store)
+{
+	struct lc_super super;
+
+	return clone_store_presence(store) == STORE_THERE && !clone_store_up(store) &&
+	       clone_store_look(store, &super);
+}
+
+/* Nothing of it has gone.  What was to be overwritten may be so in part, behind its head. */
+static bool is_whole(const struct catalog *catalog, const struct clone *clone)
+{
+	bool whole = !clone->wiping && is_there(clone);
+	size_t i;
+
+	for (i = 0; i < catalog->layer_count && whole; i++)
+		if (is_own(&catalog->layers[i], clone))
+			whole = is_there(&catalog->layers[i]);
+	return whole;
+}
+
+static int finish_removal(struct catalog *catalog, struct clone *clone)
 {
 	char *name = must_strdup(clone->name);
 	int error = clone_remove(catalog, clone, 0);
@@ -381,4 +402,14 @@ int clone_finish_removal(struct catalog *catalog, struct clone *clone)
 		report_warning(name, "its removal, which was cut short, has been finished");
 	free(name);
 	return error;
+}
+
+int clone_settle_removal(struct catalog *catalog, struct clone *clone, bool *removed)
+{
+	*removed = !is_whole(catalog, clone);
+	if (*removed)
+		return finish_removal(catalog, clone);
+	clone->removing = false;
+	report_warning(clone->name, "its removal, which was cut short, has been undone: all of it was there");
+	return catalog_save(catalog);
 }

@@ -66,12 +66,16 @@ enum clone_remove_flags {
  * Deactivates it, removes its store and its snapshots, and saves the catalog
  * without it.  -EBUSY when other clones stand on its snapshots.  Before the first store
  * goes the catalog has it that the clone is being removed: from then on it cannot be
- * activated, only removed.
+ * activated before clone_settle_removal().
  */
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags);
 
-/* Goes on with a removal that was cut short, and says so. */
-int clone_finish_removal(struct catalog *catalog, struct clone *clone);
+/*
+ * After a removal that was cut short: undoes it when all of the clone is there, and
+ * nothing was to be overwritten, or else goes on with it; says which.  With @removed
+ * @clone is not in the catalog any more, unless this fails.
+ */
+int clone_settle_removal(struct catalog *catalog, struct clone *clone, bool *removed);
 
 #endif

@@ -41,31 +41,14 @@ static bool is_named(const char *entry, const char *name, const char *between, c
 	return at && !*at;
 }
 
-/* The store of a layer that the catalog has, frozen and whole as far as its head tells. */
-static bool layer_is_there(const struct clone *layer, unsigned int *layers)
-{
-	struct store_file store;
-	const char *why;
-	bool there;
-
-	if (store_open(layer->store_path, STORE_READ | STORE_QUIET, &store))
-		return false;
-	there = !store_load_quietly(&store, &why) &&
-		store_super(&store)->state == LC_STORE_FROZEN &&
-		!memcmp(store_super(&store)->store_uuid, layer->store_uuid, LC_UUID_BYTES);
-	*layers = there ? store_super(&store)->layers : 0;
-	store_close(&store);
-	return there;
-}
-
 /* Whether the layers of the catalog, down to the last, hold what it does. */
 static bool is_elsewhere(const struct catalog *catalog, const struct lc_super *super)
 {
 	const struct clone *layer = catalog_layer(catalog, super->content_uuid);
-	unsigned int layers;
+	struct lc_super found;
 
-	while (layer && layer_is_there(layer, &layers)) {
-		if (!layers)
+	while (layer && clone_store_look(layer, &found) && found.state == LC_STORE_FROZEN) {
+		if (!found.layers)
 			return true;
 		layer = catalog_parent(catalog, layer);
 	}

@@ -34,9 +34,12 @@ struct context {
 static int activate_one(struct catalog *catalog, struct clone *clone, void *data)
 {
 	struct context *context = data;
+	bool removed = false;
+	int error = clone->removing ?
+		    clone_settle_removal(catalog, clone, &removed) : 0;
 
-	return clone->removing ? clone_finish_removal(catalog, clone) :
-		clone_activate(catalog, clone, &context->origins, context->force);
+	return error || removed ? error :
+	       clone_activate(catalog, clone, &context->origins, context->force);
 }
 
 static int run(int argc, char **argv)

@@ -247,10 +247,17 @@ test_tool_killed_in_a_removal() {
 	[ -z "$(ls d)" ] || fail "there is $(ls d)"
 }
 
-# removal_cut_short OPTION...: at each step, of a clone whose stores are kept in keep. All of it is there,
-# or the next activation has it go.
+all_kept() {
+	local file
+	for file in keep/*; do
+		cmp -s -n 8M "$file" "d/${file##*/}" || return
+	done
+}
+
+# removal_cut_short OPTION...: at each step, of a clone whose stores are kept in keep. The next activation
+# has all of it go, unless all of it is there and nothing was to be overwritten.
 removal_cut_short() {
-	local n file finished=0
+	local n finished=0 undone=0
 	for ((n = 1; ; n++)); do
 		cp --sparse=always keep/* d
 		expect 0 lclone scan d
@@ -258,23 +265,31 @@ removal_cut_short() {
 		expect 0 lclone list --json
 		if jq -e '.clones == []' out >/dev/null; then
 			finished=$((finished + 1))
-		elif jq -e '.clones[0].removing' state/catalog.json >/dev/null; then
+		elif ! jq -e '.clones[0].removing' state/catalog.json >/dev/null; then
+			all_kept || fail "killed at $n, and not all is what it was"
+			continue
+		elif all_kept && [ $# -eq 0 ]; then
+			# There may be no target here to activate it.
+			lclone activate vm 2>err || true
+			says 'vm: warning: its removal, which was cut short, has been undone'
+			lclone deactivate vm 2>/dev/null || true
+			jq -e '.clones[0].removing | not' state/catalog.json >/dev/null || fail "it is still being removed"
+			[ "$(ls d)" = "$(ls keep)" ] || fail "killed at $n, there is $(ls d)"
+			undone=$((undone + 1))
+			continue
+		else
 			expect 0 lclone activate vm
 			says 'vm: warning: its removal, which was cut short, has been finished'
 			finished=$((finished + 1))
-		else
-			for file in keep/*; do
-				cmp -n 8M "$file" "d/${file##*/}" || fail "killed at $n, and $file is not what it was"
-			done
-			continue
 		fi
 		[ -z "$(ls d)" ] || fail "killed at $n, $(ls d) stays"
 	done
 	[ "$finished" -gt 3 ] || fail "it was cut short no more than $finished times"
+	[ "$undone" -gt 0 ] || [ $# -gt 0 ] || fail "it was never undone"
 	[ -z "$(ls d)" ] || fail "there is $(ls d)"
 }
 
-test_removal_cut_short_is_finished() {
+test_removal_cut_short_is_finished_or_undone() {
 	files
 	mkdir keep
 	cp --sparse=always d/* keep
