@@ -18,8 +18,9 @@ struct part_file {
 
 /*
  * What an earlier run has left under that name is begun anew; what another one is
- * writing is refused, and so is a PATH that exists.  part_close() comes after it even when it fails.  Both that return
- * int return 0 or a negative errno, and have reported what went wrong.
+ * writing is refused, and so is a PATH that exists.  part_close() comes after it even
+ * when it fails.  Both that return int return 0 or a negative errno, and have reported
+ * what went wrong.
  */
 int part_open(struct part_file *file, const char *path);
 

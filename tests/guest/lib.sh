@@ -105,14 +105,17 @@ md5_of() {
 	dd if="$1" bs=1M iflag=direct status=none | md5sum | cut -d' ' -f1
 }
 
-# kmsg_mark, kmsg_has PATTERN: whether the kernel logged PATTERN (extended regular expression) since
-# the last mark, or since the test began.
+# kmsg_mark, kmsg, kmsg_has PATTERN: what the kernel logged, and whether it logged PATTERN (extended regular
+# expression), since the last mark, or since the test began.
 kmsg_mark() {
 	echo "<5>lclone-test: begin mark" >/dev/kmsg
 }
+kmsg() {
+	dmesg | sed -n '/lclone-test: begin/h;//!H;${x;p}'
+}
 kmsg_has() {
 	# No member of the pipe may end before it has read all: that would count as a failure.
-	dmesg | sed -n '/lclone-test: begin/h;//!H;${x;p}' | grep -E -- "$1" >/dev/null
+	kmsg | grep -E -- "$1" >/dev/null
 }
 
 # Between the two boots of a power-cut test (powercut-*.sh):

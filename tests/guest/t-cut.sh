@@ -175,11 +175,13 @@ whole() {
 	power_off
 }
 
-# again VERB...: of a clone that was being made only the file may be there, and then it is said what to do.
+# again VERB...: of a clone or a template that was being made only the file may be there, and then it is said
+# what to do.
 again() {
 	local file
 	until lclone "$@" 2>/run/said; do
-		file=$(sed -n "s/^  next: remove it, or have 'lclone scan \(.*\)' take it in$/\1/p" /run/said)
+		file=$(sed -n "s/^  next: remove it, or have 'lclone scan \(.*\)' take it in$/\1/p
+			s/^  next: give another one .* 'lclone template add [^ ]* \(.*\)' registers it$/\1/p" /run/said)
 		[ -n "$file" ] || fail "once more: $(</run/said)"
 		rm "$file"
 		! partly_done || lclone remove "$PARTLY"
@@ -296,8 +298,12 @@ long_cut_in_a_rethin() {
 	FIRST=(dd "if=$DIR/gold.img" of=/dev/mapper/two bs=1M oflag=direct conv="fsync,notrunc" status=none)
 	cut_verb 3 rethin two
 }
+import_place() {
+	truncate -s 16M "$DIR/imported"
+	sync "$DIR/imported"
+}
 long_cut_in_an_import() {
-	FIRST=(truncate -s 16M "$DIR/imported")
+	FIRST=(import_place)
 	cut_verb 10 import "$DIR/imported" --input "$DIR/stream" --origin "$DIR/gold.img"
 }
 # Each is whole for itself.

@@ -51,6 +51,26 @@ mended() {
 	assert_eq "$(md5_of "$ORIGIN")" "$ORIGIN_SUM" "origin"
 }
 
+# failed_lines COUNT: so many clones have said that they failed.
+failed_lines() {
+	[ "$(kmsg | grep -c 'failed: a flush of the store failed')" -eq "$1" ]
+}
+
+# All at once, when what they have in common below them fails: none is left out of the log.
+test_every_clone_that_fails_is_told() {
+	local n
+	ORIGIN=$(make_loop 1M) BACKING=$(make_loop 104M)
+	make_dm flaky "0 $(sectors "$BACKING") flakey $BACKING 0 3600 0"
+	for n in {0..12}; do
+		clone_up "c$n" "$ORIGIN" "$(make_linear "part$n" /dev/mapper/flaky $((n * 16384)) 16384)"
+	done
+	flaky_errors
+	for n in {0..12}; do
+		expect_fail dd if=/dev/null of="/dev/mapper/c$n" bs=4K count=0 conv=notrunc,fsync status=none
+	done
+	wait_until failed_lines 13
+}
+
 test_p1_failed_flush_latches_failed_mode() {
 	local events
 	failing_clone

@@ -324,6 +324,13 @@ test_another_origin_is_refused() {
 	lclone activate vm
 }
 
+# host_dies: the store of vm is what its host leaves then.
+host_dies() {
+	cp "$DIR/vm.lclone" "$DIR/left"
+	lclone deactivate vm
+	mv "$DIR/left" "$DIR/vm.lclone"
+}
+
 test_a_store_of_another_host_is_refused() {
 	local name sum
 	tool_up
@@ -333,10 +340,7 @@ test_a_store_of_another_host_is_refused() {
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 1
 	sum=$(md5_of /dev/mapper/vm)
-	# The store as that host leaves it when it dies.
-	cp "$DIR/vm.lclone" "$DIR/dead"
-	lclone deactivate vm
-	cp "$DIR/dead" "$DIR/vm.lclone"
+	host_dies
 	hostname "$name"
 	expect_fail lclone activate vm
 	expect_said "it is active on host 'elsewhere'"
@@ -356,10 +360,8 @@ test_p8_host_id_names_this_host() {
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 1
 	sum=$(md5_of /dev/mapper/vm)
-	# As a crash of this host leaves it, with one superblock lost besides.
-	cp "$DIR/vm.lclone" "$DIR/crashed"
-	lclone deactivate vm
-	cp "$DIR/crashed" "$DIR/vm.lclone"
+	host_dies
+	# With one superblock lost there is something to repair.
 	dd if=/dev/zero of="$DIR/vm.lclone" bs=4096 seek=1 count=1 conv=notrunc status=none
 	lclone repair "$DIR/vm.lclone"
 	lclone activate vm
