@@ -146,9 +146,12 @@ seen() {
 	md5sum <"$LCLONE_STATE_DIR/catalog.json"
 }
 
-# put_back: an adopted device that is what it was is no clone to be activated, and that was said.
+# put_back: an adopted device that is what it was, still or again, is no clone to be activated; that was said,
+# and what to do.
 put_back() {
-	grep -q "has been put back into disk already" /run/said && lclone adopt --undo new
+	grep -qE "has been put back into disk already|disk is what it always was" /run/said &&
+		grep -q "next: 'lclone adopt --undo new' removes what is left" /run/said &&
+		lclone adopt --undo new
 }
 
 # power_cut WHEN: off and on; sets NOW. What the activation changes, it says.
