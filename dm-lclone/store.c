@@ -419,7 +419,11 @@ void lclone_store_park(struct lclone_store *store)
 	/* Failed mode is for lclone_round_sync() and lc_store_park() to tell. */
 	lclone_round_sync(store);
 	lclone_work_stop(store);
-	lclone_drain_wait(&store->drain);
+	/*
+	 * The drain counter is empty: dm has seen the end of each bio, which has left
+	 * it before, and what a message does ends with it.  To wait for that would
+	 * hold all I/O for a grace period.
+	 */
 	lc_store_park(&store->core);
 	lclone_round_settle(store);
 	set_state(store, LCLONE_PARKED);
