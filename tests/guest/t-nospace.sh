@@ -152,3 +152,28 @@ test_commit_without_room() {
 	refused_with "0 4096 $((CHILD / 2))" commit vm --template v2
 	assert_eq "$(layers_of vm)" "s1 s2 -" layers
 }
+
+# The clone has been frozen already, and waits for space while the image takes all of it.
+test_commit_without_room_for_the_image() {
+	local sum
+	tool_up 120M
+	chain_up
+	sum=$(sum_of vm 12)
+	writer_on /dev/mapper/vm
+	fill_up $((CHILD + (4 << 20)))
+	expect_fail lclone commit vm --template v2
+	expect_said "No space left"
+	expect_said "next: "
+	[ ! -e "$DIR/v2.raw.part" ] || fail "a part of the image stayed"
+	assert_eq "$(layers_of vm)" "s1 s2 -" "layers after the refusal"
+	wait_until goes_on vm
+	room_again
+	writer_ends
+	assert_eq "$(sum_of vm 12)" "$sum" content
+	lclone commit vm --template v2
+	cmp /dev/mapper/vm "$DIR/v2.raw"
+}
+# goes_on NAME: it has been written to since it was frozen, and nothing waits.
+goes_on() {
+	[ "$(status_of "$1" '.data_bytes > 4096 and .target.waiting_for_space == 0')" = true ]
+}
