@@ -8,7 +8,7 @@ GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-s
 # The longest first. The tests of the tool are two of them.
 HOST_SUITES := tools-main tools-damage kernels sim unit style fuzz
 DAMAGE_TESTS := test-damage.sh test-repair.sh test-restore.sh
-# How long "make fuzz" tries each of its two targets.
+# How long "make fuzz" tries each of its targets.
 FUZZ_SECONDS ?= 60
 # How long "make check-debug" keeps clones under load.
 STRESS_SECONDS ?= 20

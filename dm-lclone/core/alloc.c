@@ -128,24 +128,30 @@ void lc_mark_used(struct lc_store *store, u32 start, u32 count)
 	bitmap_set(store->alloc.bitmap, start, count);
 }
 
+/* All of the bitmap has been searched since a bit of it was cleared, for nothing. */
+static bool in_vain(const struct lc_alloc *alloc)
+{
+	return alloc->misses > alloc->data_end / SEARCH_BITS + 1;
+}
+
 /* From the bitmap, next fit. */
 static u32 search(struct lc_store *store, u32 most, u32 *start)
 {
 	struct lc_alloc *alloc = &store->alloc;
 	u32 end = alloc->cursor + min_t(u32, alloc->data_end - alloc->cursor,
 					SEARCH_BITS);
-	u32 at = (u32)find_next_zero_bit(alloc->bitmap, end, alloc->cursor);
-	u32 count;
+	u32 count, at;
 
+	if (in_vain(alloc))
+		return 0;
+	at = (u32)find_next_zero_bit(alloc->bitmap, end, alloc->cursor);
 	if (at >= end) {
 		/* Not here: the next call looks at the next stretch. */
 		alloc->cursor = end < alloc->data_end ?
 				end : store->super.layout.data_start;
-		/* All of it seen in vain: the next event, or the tick, will do. */
-		if (++alloc->misses > alloc->data_end / SEARCH_BITS + 1)
-			alloc->misses = 0;
-		store->ops->kick(store->ctx, alloc->misses ? LC_KICK_RETRY :
-							     LC_KICK_DIRTY);
+		alloc->misses++;
+		if (!in_vain(alloc))
+			store->ops->kick(store->ctx, LC_KICK_RETRY);
 		return 0;
 	}
 	alloc->misses = 0;
@@ -196,14 +202,31 @@ u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start)
 	return take(store, most, cap > reserve ? cap - reserve : 0, start);
 }
 
+bool lc_alloc_in_vain(const struct lc_store *store)
+{
+	const struct lc_alloc *alloc = &store->alloc;
+
+	lockdep_assert_held(&store->lock);
+	return alloc->scan == LC_SCAN_FAILED ||
+	       (alloc->scan == LC_SCAN_DONE && in_vain(alloc) &&
+		!alloc->replaced_pages);
+}
+
+static void clear_bits(struct lc_alloc *alloc, u32 start, u32 count)
+{
+	if (!alloc->bitmap)
+		return;
+	bitmap_clear(alloc->bitmap, start, count);
+	alloc->misses = 0;
+}
+
 void lc_free_data(struct lc_store *store, u32 start, u32 count)
 {
 	struct lc_alloc *alloc = &store->alloc;
 
 	lockdep_assert_held(&store->lock);
 	alloc->used_blocks -= min(count, alloc->used_blocks);
-	if (alloc->bitmap)
-		bitmap_clear(alloc->bitmap, start, count);
+	clear_bits(alloc, start, count);
 	lc_space_watch(store);
 }
 
@@ -252,8 +275,8 @@ void lc_free_page(struct lc_store *store, u32 address)
 	if (address < layout->data_start) {
 		__clear_bit(address - layout->reserve_start, alloc->reserve_map);
 		alloc->reserve_used--;
-	} else if (alloc->bitmap) {
-		__clear_bit(address, alloc->bitmap);
+	} else {
+		clear_bits(alloc, address, 1);
 	}
 }
 

@@ -26,9 +26,10 @@ struct lc_alloc {
 	u32 high_water;		/* blocks from here on were never given out */
 	u32 data_end;		/* none at or behind this is given out */
 	u32 cursor;		/* where the search of the bitmap goes on */
-	u32 misses;		/* searches in a row that found nothing */
+	u32 misses;		/* searches for nothing since a bit was cleared */
 	u32 used_blocks;	/* data: mapped, in tickets or waiting to be freed */
 	u32 page_blocks;	/* pages of the tree */
+	u32 replaced_pages;	/* that a checkpoint will free when it ends */
 	u32 promised_blocks;	/* pages that the next checkpoints will add */
 	u32 freeing_blocks;	/* part of used_blocks that will be free soon */
 	u32 reserve_used;	/* bits set in reserve_map */
@@ -91,6 +92,13 @@ u32 lc_space_known(const struct lc_store *store);
  * for).  The caller has checked lc_space_available().
  */
 u32 lc_alloc_data(struct lc_store *store, u32 most, u32 *start);
+
+/*
+ * Whether that finds none although the counts have room, and no event that is under way
+ * will change it: the counts are wrong, or the scan has failed, as only damage makes
+ * them.  Under the lock.
+ */
+bool lc_alloc_in_vain(const struct lc_store *store);
 
 /* Puts data blocks back that nothing names and no I/O can reach.  Under the lock. */
 void lc_free_data(struct lc_store *store, u32 start, u32 count);

@@ -215,6 +215,7 @@ static bool place(struct lc_store *store, struct lc_page *page,
 			return false;
 	}
 	page->old = *old;
+	alloc->replaced_pages += !!page->old.address;
 	alloc->page_blocks += (ref->state == LC_REF_PAGE) - had;
 	if (page->promised &&
 	    (ref->state == LC_REF_PAGE || (!page->claims && !page->dirty))) {
@@ -361,6 +362,7 @@ static void finish(struct checkpoint *ckpt)
 					 writing_link) {
 			if (page->old.address)
 				lc_free_page(store, page->old.address);
+			store->alloc.replaced_pages -= !!page->old.address;
 			page->old.address = 0;
 			page->writing = false;
 			list_del_init(&page->writing_link);
@@ -384,6 +386,7 @@ static void unplace(struct lc_store *store, struct lc_page *page)
 	struct lc_alloc *alloc = &store->alloc;
 	bool had = page->old.address;
 
+	alloc->replaced_pages -= had;
 	alloc->page_blocks += had - (ref->state == LC_REF_PAGE);
 	alloc->promised_blocks += !had - page->promised;
 	page->promised = !had;

@@ -231,6 +231,7 @@ static void end(struct lc_store *store, int error)
 		mark_freed(store, &alloc->freed_durable);
 		mark_freed(store, &alloc->freed_draining);
 		alloc->cursor = store->super.layout.data_start;
+		alloc->misses = 0;
 		alloc->scan = LC_SCAN_DONE;
 	}
 	spin_unlock_irqrestore(&store->lock, flags);

@@ -62,8 +62,7 @@ static enum lc_take take(struct lc_store *store, struct lc_leaf *leaf, u32 most,
 	ticket->count = lc_alloc_data(store, count, &ticket->store);
 	if (!ticket->count) {
 		lc_page_unclaim(store, &leaf->page);
-		return store->alloc.scan == LC_SCAN_FAILED ? no_space(store) :
-							     LC_BUSY;
+		return lc_alloc_in_vain(store) ? no_space(store) : LC_BUSY;
 	}
 	lc_page_promise(store, &leaf->page);
 	store->alloc.used_blocks += ticket->count;

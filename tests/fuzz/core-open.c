@@ -2,18 +2,13 @@
 /* Activation of a store by the core, in memory, one thread. */
 
 #include <stdlib.h>
+#include "core-host.h"
 #include "core-open.h"
 #include "plain-ops.h"
 
-struct host {
-	struct image *image;
-	struct lc_store store;
-	u32 kicks;
-};
-
 static u8 *block_of(void *ctx, u32 block)
 {
-	struct host *host = ctx;
+	struct core_host *host = ctx;
 
 	return host->image->bytes + (size_t)block * LC_BLOCK_SIZE;
 }
@@ -46,11 +41,12 @@ static int op_write(void *ctx, const struct lc_vec *vec, unsigned int count,
 static void op_round_io(void *ctx, enum lc_round_io io,
 			const struct lc_vec *vec, unsigned int count)
 {
-	struct host *host = ctx;
+	struct core_host *host = ctx;
 
 	if (io != LC_ROUND_FLUSH)
 		op_write(ctx, vec, count, false);
-	lc_round_io_done(&host->store, 0);
+	if (lc_round_io_done(&host->store, 0))
+		host->step = true;
 }
 
 static void *op_page_get(void *ctx, bool wait)
@@ -62,14 +58,7 @@ static void *op_page_get(void *ctx, bool wait)
 
 static void op_kick(void *ctx, enum lc_kick what)
 {
-	((struct host *)ctx)->kicks |= what;
-}
-
-static void op_answer(void *ctx, struct lc_wait *wait, int error)
-{
-	(void)ctx;
-	(void)wait;
-	(void)error;
+	((struct core_host *)ctx)->kicks |= what;
 }
 
 static void op_report(void *ctx, const char *what, u64 block)
@@ -86,11 +75,11 @@ static const struct lc_ops ops = {
 	.round_io = op_round_io,
 	.page_get = op_page_get,
 	.kick = op_kick,
-	.answer = op_answer,
+	.answer = core_answer,
 	.report = op_report,
 };
 
-static const char *use(struct host *host, u64 leaves)
+static const char *load_all(struct core_host *host, u64 leaves)
 {
 	struct lc_store *store = &host->store;
 	const char *why = NULL;
@@ -102,16 +91,24 @@ static const char *use(struct host *host, u64 leaves)
 		lc_map_evict(store, 4);
 		block += LC_LEAF_ENTRIES;
 	}
-	lc_scan(store);
-	if (lc_store_park(store))
+	return why;
+}
+
+static const char *use(struct core_host *host, u64 leaves, u64 seed)
+{
+	const char *why = load_all(host, leaves);
+
+	lc_scan(&host->store);
+	core_use(host, seed);
+	if (lc_store_park(&host->store))
 		why = "it cannot be parked";
 	return why;
 }
 
-const char *core_open(struct image *image, u64 leaves)
+const char *core_open(struct image *image, u64 leaves, u64 seed)
 {
 	static const u8 boot[LC_UUID_BYTES] = "fuzz";
-	struct host *host = calloc(1, sizeof(*host));
+	struct core_host *host = calloc(1, sizeof(*host));
 	enum lc_header_fault fault;
 	u8 page[LC_BLOCK_SIZE];
 	struct lc_super super;
@@ -128,7 +125,7 @@ const char *core_open(struct image *image, u64 leaves)
 	}
 	lc_store_own(&host->store, "fuzz", boot);
 	why = lc_store_open(&host->store, stale) ? "cannot be opened" :
-						   use(host, leaves);
+						   use(host, leaves, seed);
 	lc_store_destroy(&host->store);
 	free(host);
 	return why;

@@ -7,9 +7,9 @@
 
 /*
  * Does to @image what an activation does: superblock, replay, checkpoint.  Then
- * loads every leaf that is there, up to @leaves, and writes one block where
- * there is space.  Returns NULL, or why the core refused the store.
+ * loads every leaf that is there, up to @leaves, uses the store as core_use() with
+ * @seed does, and parks it.  Returns NULL, or why the core refused the store.
  */
-const char *core_open(struct image *image, u64 leaves);
+const char *core_open(struct image *image, u64 leaves, u64 seed);
 
 #endif

@@ -3,10 +3,10 @@
  * check, repair, dump, restore and the core on one edited store:
  *
  *	byte 0		which image, modulo their number
- *	byte 1		how repair is asked: bit 0 zero or origin
+ *	byte 1		how repair is asked: bit 0 zero or origin; and the seed of core_use()
  *	from 2 on	edits, see edit.c
  *
- * The rules: nothing crashes; what check passes the core takes, and goes through
+ * The rules: nothing crashes; whatever the store is, each request ends; what check passes the core takes, and goes through
  * dump and restore unharmed; a repair that was told to give up what is lost ends
  * in a store that check passes and the core takes, or says why not.
  */
@@ -24,37 +24,21 @@
 #include "restore.h"
 #include "target.h"
 
-static struct image images[8];
-static unsigned int image_count;
+static struct image images[IMAGES_MAX];
+static u32 image_count;
 /* Files in memory: the store, another one, and two dumps. */
 static int file[4];
 static char path[4][32];
 
 enum { STORE, OTHER, DUMP, DUMP_AGAIN };
 
-/* Says which rule was broken, where the sanitizers would say so. */
-static void broken(const char *rule, const char *detail)
-{
-	dprintf(2, "broken rule: %s: %s\n", rule, detail ? detail : "-");
-	abort();
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char *names = getenv("FUZZ_IMAGES"), *name;
 	int i;
 
 	(void)argc;
 	(void)argv;
-	names = names ? strdup(names) : NULL;
-	for (name = names ? strtok(names, " ") : NULL; name && image_count < 8;
-	     name = strtok(NULL, " "))
-		image_load(&images[image_count++], name);
-	free(names);
-	if (!image_count) {
-		fputs("FUZZ_IMAGES names no stores\n", stderr);
-		exit(2);
-	}
+	image_count = images_load(images);
 	for (i = 0; i < 4; i++) {
 		file[i] = memfd_create("fuzz", MFD_CLOEXEC);
 		snprintf(path[i], sizeof(path[i]), "/proc/self/fd/%d", file[i]);
@@ -166,12 +150,12 @@ static void round_trip(void)
 		broken("dump, restore and dump give the same", NULL);
 }
 
-static void core_takes(struct image *image, const char *rule)
+static void core_takes(struct image *image, u64 seed, const char *rule)
 {
 	const char *why;
 
 	get_image(image);
-	why = core_open(image, 700);
+	why = core_open(image, 700, seed);
 	if (why)
 		broken(rule, why);
 }
@@ -196,7 +180,7 @@ static void repair(struct image *image, u8 how)
 	if (!error && report.outcome == REPAIR_DONE) {
 		if (check(&findings) || findings)
 			broken("check passes after a repair", NULL);
-		core_takes(image, "the core takes what was repaired");
+		core_takes(image, how, "the core takes what was repaired");
 	}
 	repair_free(&report);
 }
@@ -215,14 +199,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	error = check(&findings);
 	if (error) {
 		/* Not a store, or of another version: nothing may take it. */
-		core_open(&image, 700);
+		core_open(&image, 700, data[1]);
 	} else if (!findings) {
 		round_trip();
-		core_takes(&image, "the core takes what check passes");
+		core_takes(&image, data[1], "the core takes what check passes");
 	} else {
 		/* Whatever it is, it does no harm. */
 		dump(STORE, DUMP);
-		core_open(&image, 700);
+		core_open(&image, 700, data[1]);
 		repair(&image, data[1]);
 	}
 	return 0;

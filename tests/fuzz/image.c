@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "image.h"
 #include "journal-read.h"
 #include "output.h"
@@ -88,4 +89,21 @@ void image_copy(const struct image *from, struct image *to)
 	*to = *from;
 	to->bytes = kept;
 	memcpy(to->bytes, from->bytes, bytes);
+}
+
+u32 images_load(struct image images[IMAGES_MAX])
+{
+	char *names = getenv("FUZZ_IMAGES"), *name;
+	u32 count = 0;
+
+	names = names ? strdup(names) : NULL;
+	for (name = names ? strtok(names, " ") : NULL; name && count < IMAGES_MAX;
+	     name = strtok(NULL, " "))
+		image_load(&images[count++], name);
+	free(names);
+	if (!count) {
+		fputs("FUZZ_IMAGES names no stores\n", stderr);
+		exit(2);
+	}
+	return count;
 }

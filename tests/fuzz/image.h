@@ -30,6 +30,11 @@ struct image {
 
 /* Reads the file at @path.  Ends the program when it is not a whole store. */
 void image_load(struct image *image, const char *path);
+
+/* Those that the variable FUZZ_IMAGES names; returns their number, at least 1. */
+#define IMAGES_MAX	8
+u32 images_load(struct image images[IMAGES_MAX]);
+
 /* A copy that shares all but the bytes; @to keeps those it has. */
 void image_copy(const struct image *from, struct image *to);
 

@@ -29,11 +29,13 @@ run() {
 	fi
 }
 
-for target in store decode; do
+for target in store use decode; do
 	run "$target corpus" "$build/$target" "$PWD/corpus/$target"/*
 done
+run "use, corpus of store" "$build/use" "$PWD/corpus/store"/*
 run "store, seed 1" "$build/store" --random 1 1500 18
 run "store, fresh seed $fresh" "$build/store" --random "$fresh" 1500 18
+run "use, fresh seed $fresh" "$build/use" --random "$fresh" 4000 10
 run "decode, fresh seed $fresh" "$build/decode" --random "$fresh" 20000 5
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

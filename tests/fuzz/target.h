@@ -9,4 +9,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+/* Says which rule was broken, and how (or NULL), where the sanitizers would say so. */
+__attribute__((noreturn)) void broken(const char *rule, const char *detail);
+
 #endif

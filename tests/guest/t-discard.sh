@@ -91,7 +91,7 @@ scsi_disk() {
 }
 test_store_on_a_disk_that_unmaps_zeroes() {
 	origin_make 16M
-	modprobe sd_mod
+	[ -d /sys/bus/scsi/drivers/sd ] || modprobe sd_mod
 	modprobe scsi_debug dev_size_mb=64 lbpu=1 lbpws=1 lbprz=1
 	on_exit retry rmmod scsi_debug
 	wait_until scsi_disk

@@ -98,6 +98,30 @@ static void p6_damage_ends_the_scan_and_full_is_full(struct kunit *test)
 	host_delete(host);
 }
 
+/* As a superblock does that says less than there is: the counts have room, the bitmap has none. */
+static void p6_counts_that_lie_let_no_write_wait(struct kunit *test)
+{
+	struct host *host = used(test);
+	struct lc_alloc *alloc = &host->store.alloc;
+	u64 block = 20 * LEAF;
+	enum lc_take take;
+
+	alloc->used_blocks -= 500;
+	while ((take = host_write(host, block, 1, 1)) == LC_TAKEN)
+		block++;
+	KUNIT_EXPECT_EQ(test, alloc->scan, LC_SCAN_DONE);
+	KUNIT_EXPECT_GT(test, lc_space_available(&host->store), 0u);
+	KUNIT_EXPECT_EQ(test, take, LC_FULL);
+	/* What is freed is found, and then it is full again. */
+	KUNIT_ASSERT_EQ(test, host_zero(host, 0, 3), LC_TAKEN);
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	host_settle(host);
+	KUNIT_EXPECT_EQ(test, host_write(host, block, 3, 1), LC_TAKEN);
+	KUNIT_EXPECT_EQ(test, host_write(host, block + 3, 1, 1), LC_FULL);
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	host_delete(host);
+}
+
 static void stop_in_the_middle(struct host *host)
 {
 	WRITE_ONCE(host->store.stop_scan, true);
@@ -234,6 +258,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(scan_finds_what_is_used_while_it_changes),
 	KUNIT_CASE(scan_is_asked_for_when_the_space_above_runs_low),
 	KUNIT_CASE(p6_damage_ends_the_scan_and_full_is_full),
+	KUNIT_CASE(p6_counts_that_lie_let_no_write_wait),
 	KUNIT_CASE(scan_that_is_stopped_can_be_done_again),
 	KUNIT_CASE(scan_needs_no_memory_for_the_map),
 	KUNIT_CASE(page_that_moves_while_it_is_scanned_is_no_damage),

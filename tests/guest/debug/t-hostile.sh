@@ -22,6 +22,17 @@ images() {
 	done
 }
 
+# say_who_hangs FILE: a request that does not end cannot be killed, and the kernel does not tell of it
+# either, so this says which mutant it is, before the test runs out of time.
+say_who_hangs() {
+	local last='' now
+	while sleep 100; do
+		now=$(tail -n 1 "$1")
+		[ "$now" != "$last" ] || echo "mutant $now hangs"
+		last=$now
+	done
+}
+
 test_p6_hostile_stores() {
 	local dir
 	[ -e "$HOSTILE" ] || skip "only with the debug kernel"
@@ -30,6 +41,8 @@ test_p6_hostile_stores() {
 	images "$dir"
 	store_make 8M
 	udev_rests
+	say_who_hangs "$dir/number" &
+	on_exit kill $!
 	"$HOSTILE" "$STORE" "$STORE_FILE" "$COUNT" "$FIRST" "$dir"/*.img 9>"$dir/number" >"$dir/result" || {
 		echo "mutant $(tail -n 1 "$dir/number")"
 		fail "hostile failed at mutant $(tail -n 1 "$dir/number")"
