@@ -92,17 +92,23 @@ disturb() {
 	esac
 }
 
-# disturb_until_stop NAME: the tiny one would be full for ever but for the discards.
 disturb_until_stop() {
 	local count=0
 	until [ -e "$WORK/stop" ]; do
 		disturb "$1"
-		[ "$1" != tiny ] || [ $((count % 4)) -ne 0 ] ||
-			blkdiscard -o "$((RANDOM % 4 * PART))M" -l "$((PART * 3 / 4))M" "/dev/mapper/$1"
 		count=$((count + 1))
 		wait_tick
 	done
 	echo "$1: disturbed $count times"
+}
+
+# make_room_until_stop: the tiny one would be full for ever. This is no part of the disturbances: blkdiscard
+# waits for pages of the cache whose writes may wait for space, until one of those makes an end of that.
+make_room_until_stop() {
+	until [ -e "$WORK/stop" ]; do
+		blkdiscard -o "$((RANDOM % 4 * PART))M" -l "$((PART * 3 / 4))M" /dev/mapper/tiny
+		sleep 0.2
+	done
 }
 
 # await PID...: all of them, whatever the first one says.
@@ -123,6 +129,7 @@ under_load() {
 		loads+=($!)
 		disturb_until_stop "$name" &
 		others+=($!)
+		[ "$name" != tiny ] || { make_room_until_stop & others+=($!); }
 	done
 	await "${loads[@]}" || fail "fio found an error"
 	touch "$WORK/stop"
