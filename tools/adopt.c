@@ -30,6 +30,7 @@
 #include "dm.h"
 #include "format-store.h"
 #include "output.h"
+#include "probe.h"
 #include "signals.h"
 
 /* Targets that hold no state, so that two devices may have one table. */
@@ -321,6 +322,16 @@ static int check_new(const struct catalog *catalog,
 	return error;
 }
 
+/* A store on the device itself would have to be written while that is suspended. */
+static int check_apart(const struct clone *clone)
+{
+	char *device = print_string("/dev/mapper/%s", clone->adopted);
+	int error = probe_stacking(clone->store_path, device);
+
+	free(device);
+	return error;
+}
+
 /* The fingerprint of what is still written means nothing: that comes later. */
 static int format(const struct adopt_request *request, struct clone *clone)
 {
@@ -379,7 +390,9 @@ static int make(struct catalog *catalog, const struct adopt_request *request,
 		return error;
 	error = clone_store_make(clone, bytes - bytes % LC_BLOCK_SIZE);
 	if (!error) {
-		error = format(request, clone);
+		error = check_apart(clone);
+		if (!error)
+			error = format(request, clone);
 		if (!error)
 			error = enter(catalog, request, plain, clone, pause_ns);
 		if (error)

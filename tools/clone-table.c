@@ -12,6 +12,7 @@
 #include "describe.h"
 #include "loop.h"
 #include "output.h"
+#include "probe.h"
 
 /* The path of the origin: the template's, else what the store says of it. */
 static const char *origin_path_of(const struct catalog *catalog,
@@ -110,6 +111,15 @@ static int need_layers(const struct catalog *catalog, const struct clone *clone,
 	return chain_check(clone->name, super, follows, chain);
 }
 
+/* A name that was right when the clone was made may lead elsewhere by now. */
+static int check_stacking(const char *device, const char *origin,
+			  const struct chain *chain)
+{
+	int error = strcmp(origin, "-") ? probe_stacking(device, origin) : 0;
+
+	return error ? error : chain_stacking(device, chain);
+}
+
 /* The same devices by their numbers, as a table names them. */
 static int number_layers(struct chain *chain)
 {
@@ -162,6 +172,8 @@ int clone_table_as(const struct catalog *catalog, const struct clone *clone,
 	error = need_origin(catalog, clone, super, origins, &origin);
 	if (!error)
 		error = need_layers(catalog, clone, super, follows, &chain);
+	if (!error)
+		error = check_stacking(device, origin, &chain);
 	if (!error)
 		error = compose(clone, origin, device, &chain, table);
 	chain_free(&chain);

@@ -375,3 +375,19 @@ test_tool_killed_on_the_way_back() {
 	assert_eq "$(sum disk)" "$now" "content at last"
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
+
+# A store on the device itself would be written to while that is suspended.
+test_store_on_the_adopted_device() {
+	local mnt
+	disk_up
+	mkfs.ext4 -q /dev/mapper/disk
+	mnt=$(mktemp -d /run/mnt.XXXXXX)
+	on_exit rmdir "$mnt"
+	mount /dev/mapper/disk "$mnt"
+	expect_fail lclone adopt /dev/mapper/disk vm --dir "$mnt" --store-size 8M
+	umount "$mnt"
+	expect_said "vm.lclone: lies inside its own origin /dev/mapper/disk"
+	assert_eq "$(targets disk)" "linear " "targets of the device"
+	[ ! -e /dev/mapper/vm-origin ] || fail "the origin's device stayed"
+	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+}

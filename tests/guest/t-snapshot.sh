@@ -379,3 +379,14 @@ test_tool_killed_in_a_snapshot_of_two() {
 	lclone remove a b
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
 }
+
+# A store on the clone itself would be waited for by the clone, and the clone by it.
+test_snapshot_into_the_filesystem_on_the_clone() {
+	filesystem_mounted
+	expect_fail lclone snapshot vm one --dir "$MNT" --store-size 8M
+	expect_said "lies inside its own origin"
+	assert_eq "$(find "$MNT" -name '*.lclone')" "" "stores left behind"
+	umount "$MNT"
+	assert_eq "$(layers_of vm)" "" layers
+	filesystem_of vm
+}

@@ -522,3 +522,25 @@ test_a_template_is_guarded_again_at_activation() {
 	lclone activate vm
 	assert_eq "$(blockdev --getro "$dev")" 1 "read-only"
 }
+
+# The name of the store leads into the origin by now, where something wrote a copy of it. Where the copy is,
+# the origin's fingerprint takes no samples.
+test_p8_store_that_has_come_into_its_origin() {
+	local origin file
+	tool_state
+	origin=$(make_loop 64M)
+	file=$(losetup -n -O BACK-FILE "$origin")
+	STORE=$(make_loop 16M)
+	below_make
+	on_exit remove_all
+	lclone template add gold "$origin"
+	lclone create vm --template gold --store "$STORE"
+	lclone deactivate vm
+	dd if="$BELOW" of="$file" bs=4K seek=8192 conv=sparse,notrunc status=none
+	blockdev --flushbufs "$origin"
+	below_table "0 $(sectors "$BELOW") linear $origin 65536"
+	expect_fail lclone activate vm
+	expect_said "lies inside its own origin $origin"
+	below_heals
+	lclone activate vm
+}
