@@ -10,6 +10,7 @@
 #include "core/super.h"
 #include "dm-internal.h"
 #include "dm-plain.h"
+#include "status-parse.h"
 
 /* Few clones have one, and there is one catalog in a run of the tool. */
 static struct alias {
@@ -217,4 +218,37 @@ int dm_plain_load(const char *name, const char *table)
 	if (task)
 		dm_task_destroy(task);
 	return error;
+}
+
+static bool uses_store(const char *name, const uint8_t *store_uuid)
+{
+	struct clone_status status;
+	struct dm_clone clone;
+	bool uses = !dm_clone_find_name(name, &clone) && clone.active &&
+		    clone.target && !strcmp(clone.target, "lclone") &&
+		    !status_parse(clone.status, &status) &&
+		    !memcmp(status.store_uuid, store_uuid, LC_UUID_BYTES);
+
+	dm_clone_done(&clone);
+	return uses;
+}
+
+char *dm_store_user(const uint8_t *store_uuid)
+{
+	struct dm_task *task = dm_loaded() ?
+			       dm_task_for(DM_DEVICE_LIST, NULL, NULL) : NULL;
+	struct dm_names *names = NULL;
+	char *user = NULL;
+
+	if (task && !dm_task_do(task))
+		names = dm_task_get_names(task);
+	while (names && names->dev && !user) {
+		if (uses_store(names->name, store_uuid))
+			user = must_strdup(names->name);
+		names = names->next ?
+			(struct dm_names *)((char *)names + names->next) : NULL;
+	}
+	if (task)
+		dm_task_destroy(task);
+	return user;
 }

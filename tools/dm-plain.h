@@ -37,6 +37,9 @@ bool dm_plain_targets(const struct dm_plain *plain, const char *const *types,
 /* The name of the block device @path, if it is one of device-mapper's; to be freed. */
 char *dm_plain_name(const char *path);
 
+/* The name of a device that has this store active, or NULL; to be freed.  Reports nothing. */
+char *dm_store_user(const uint8_t *store_uuid);
+
 /* Makes /dev/mapper/@name with a table of such lines, which udev leaves alone. */
 int dm_plain_create(const char *name, const char *uuid, const char *table,
 		    bool read_only);

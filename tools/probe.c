@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <blkid/blkid.h>
+#include "dm-plain.h"
 #include "output.h"
 #include "probe.h"
 
@@ -76,13 +77,33 @@ static int report_found(const struct store_file *store, blkid_probe probe)
 	return error;
 }
 
+/* All tables share one claim, so an exclusive open sees no clone behind another device. */
+static int check_inactive(const struct store_file *store)
+{
+	enum lc_header_fault fault;
+	struct lc_header header;
+	u8 page[LC_BLOCK_SIZE];
+	char *user;
+
+	if (store_read(store, LC_HEADER_BLOCK, page, 1) ||
+	    lc_header_decode(page, &header, &fault))
+		return 0;
+	user = dm_store_user(header.store_uuid);
+	if (!user)
+		return 0;
+	report_error(store->path, "holds the store of %s, which is in use", user);
+	report_hint("deactivate that first, even if this is but a copy of its store");
+	free(user);
+	return -EBUSY;
+}
+
 int probe_empty(const struct store_file *store, bool force)
 {
 	blkid_probe probe;
 	int error = 0, found;
 
 	if (force)
-		return 0;
+		return check_inactive(store);
 	if (holds_lclone(store))
 		return report_content(store, "another lclone store");
 	probe = probe_open(store);

@@ -14,7 +14,8 @@
 /*
  * Whether a device may become a store: -EEXIST when it holds a filesystem, a
  * physical volume, a partition table, an lclone store or anything else that
- * libblkid knows.  @force lets it pass (probe_wipe() then makes it empty).
+ * libblkid knows.  @force lets it pass (probe_wipe() then makes it empty), but
+ * for a store that is active by another name: -EBUSY.
  */
 int probe_empty(const struct store_file *store, bool force);
 

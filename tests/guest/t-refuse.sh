@@ -448,3 +448,21 @@ test_p6_damaged_journal() {
 	head -c 4096 "$NOISE" | dd of="$MODEL" bs=4096 seek=1024 conv=notrunc status=none
 	still_whole
 }
+
+# A clone that no catalog knows has its store, by whatever name one asks for it.
+test_p8_format_of_a_store_in_use() {
+	local other copy name
+	refuse_up
+	clone_on
+	other=$(make_linear other "$STORE")
+	copy=$(losetup --find --show "$STORE_FILE")
+	on_exit detach_loop "$copy"
+	for name in "$STORE" "$STORE_FILE" "$other" "$copy"; do
+		expect_fail lclone format "$name" --origin "$ORIGIN" --force
+		[[ $ERR == *"$name: "*"in use"* ]] || [[ $ERR == *"$name: has the loop device"* ]] ||
+			fail "it was told of $name: $ERR"
+	done
+	dmsetup remove --retry other
+	both same write 2M 64K same
+	clone_check
+}
