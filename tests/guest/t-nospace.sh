@@ -177,3 +177,48 @@ test_commit_without_room_for_the_image() {
 goes_on() {
 	[ "$(status_of "$1" '.data_bytes > 4096 and .target.waiting_for_space == 0')" = true ]
 }
+
+fill_waits() {
+	[ "$(status_of vm .target.waiting_for_space)" -gt 0 ]
+}
+
+# not_written MIB COUNT: the model gets what there is of a write that failed.
+not_written() {
+	dd if="$CLONE" of="$MODEL" bs=1M skip="$1" seek="$1" count="$2" iflag=direct conv=notrunc status=none
+}
+
+# The filesystem that the store's file lies in is full, not the store: as if the store were.
+test_p5_no_space_in_the_filesystem_of_the_store() {
+	tool_up 120M
+	lclone create vm --template gold --dir "$DIR"
+	CLONE=/dev/mapper/vm MODEL=/dev/shm/model
+	on_exit rm -f "$MODEL"
+	cp "$IMAGE" "$MODEL"
+	both write 1M 1M fsync
+	fill_up 0
+	both write 4M 4M &
+	on_exit lclone set vm --error-if-no-space
+	wait_until fill_waits
+	# What has its place is written, read and made durable meanwhile.
+	both write 1M+512 64K fsync
+	assert_eq "$(status_of vm '[.mode, .space] | join(" ")')" "rw full" "mode and space"
+	lclone set vm --error-if-no-space
+	! wait $! || fail "the writer was not told"
+	not_written 4 4
+	both fsync same
+	lclone deactivate vm
+	lclone check "$DIR/vm.lclone"
+	# Without room it comes up as well, and what cannot be written is not acknowledged.
+	lclone activate vm
+	both same
+	expect_fail both write 9M 1M
+	[[ $ERR == *"No space left"* ]] || fail "the writer was told: $ERR"
+	not_written 9 1
+	both fsync same
+	room_again
+	both write 4M 4M fsync same
+	lclone deactivate vm
+	lclone check "$DIR/vm.lclone"
+	lclone activate vm
+	both same
+}
