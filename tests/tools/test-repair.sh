@@ -201,6 +201,42 @@ test_damaged_journal() {
 	done <blocks
 }
 
+# journal_number BLOCK OFFSET BYTES: a field of that block of the journal.
+journal_number() {
+	od -An -t "u$3" -j $(($1 * 4096 + $2)) -N "$3" whole.img | tr -d ' '
+}
+
+# A group of three whose middle is damaged, and whole groups behind it: nothing of that group counts, all
+# before it does, and what is lost begins with its first block.
+test_damage_in_the_middle_of_a_group() {
+	local n first left one
+	local -a block
+	filled 11 12 6
+	cp --sparse=always s.img whole.img
+	mapfile -t block < <(sed -n 's/^# journal //p' want)
+	for ((n = 1; n < ${#block[@]} - 3; n++)); do
+		[ "$(journal_number "${block[n + 1]}" 28 2)" -ne 2 ] || break
+	done
+	[ "$n" -lt $((${#block[@]} - 3)) ] || fail "no group of three"
+	first=$(journal_number "${block[n - 1]}" 16 8)
+	left=$((${#block[@]} - n))
+	# What it would be, had that group never been written.
+	for one in "${block[@]:n - 1}"; do zero s.img "$one"; done
+	lclone dump s.img >before || fail "cannot be dumped"
+	cp --sparse=always whole.img s.img
+	overwrite s.img "${block[n]}"
+	expect 3 lclone check s.img
+	prints "journal: store block ${block[n]}: the journal is damaged before its end"
+	refuses 'has lost durable changes of its journal' --lost=origin
+	prints "the changes from sequence $first on are lost; $left blocks behind"
+	expect 3 lclone repair s.img --dry-run --cut-journal --json
+	json ".journal_lost.lost_from_sequence == $first and .journal_lost.blocks_behind == $left"
+	ranges out >lost
+	repaired --lost=origin --cut-journal
+	lclone dump s.img >after
+	"$HELPERS/compare-map" before after lost origin || fail "another map"
+}
+
 test_hostile_journal() {
 	filled 7 16 4 journal-run 1
 	refuses 'has lost durable changes of its journal'
