@@ -158,6 +158,15 @@ static int freeze(struct work *work)
 	return error;
 }
 
+/* The origin is about to be written: its fingerprint will not be that of before. */
+static int mark_returning(struct work *work)
+{
+	if (work->clone->returning)
+		return 0;
+	work->clone->returning = true;
+	return catalog_save(work->catalog);
+}
+
 /* Step 1.  A device of the user's can be given for one round only. */
 static int copy_running(struct work *work)
 {
@@ -170,6 +179,8 @@ static int copy_running(struct work *work)
 
 	while (!error && bytes > LITTLE_BYTES && work->result->rounds < rounds) {
 		error = freeze(work);
+		if (!error)
+			error = mark_returning(work);
 		if (!error)
 			error = copy_layers(work, catalog_parent(work->catalog, work->clone),
 					    !work->result->rounds, &bytes);
@@ -323,12 +334,6 @@ static int make_back(struct work *work, const char *from)
 	return error;
 }
 
-static int mark_returning(struct work *work)
-{
-	work->clone->returning = true;
-	return catalog_save(work->catalog);
-}
-
 static struct clone *own_layer(const struct work *work)
 {
 	size_t i;
@@ -442,8 +447,6 @@ static int go_back(struct work *work)
 		return clean_up(work);
 	if (!error)
 		error = adopt_activate(work->catalog, work->clone, &work->origins);
-	if (!error)
-		error = mark_returning(work);
 	if (error)
 		return error;
 	origin = private_name(work->clone, "origin");
@@ -453,7 +456,10 @@ static int go_back(struct work *work)
 		error = copy_running(work);
 	if (!error)
 		error = hand_back(work);
-	return error ? error : clean_up(work);
+	if (!error)
+		return clean_up(work);
+	remove_private(work->clone, "return");
+	return error;
 }
 
 static int find_adopted(struct catalog *catalog, const char *name,

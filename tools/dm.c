@@ -492,9 +492,11 @@ int dm_clone_resume(const char *name)
 {
 	int error = run_plain(DM_DEVICE_RESUME, name, false, true);
 
-	if (error) {
+	if (error)
 		report_errno(name, error, "it cannot be resumed");
+	if (error == -ENOSPC)
+		report_hint("its store is full: 'lclone extend' makes it larger; then try again");
+	else if (error)
 		report_hint("see what the kernel says: 'dmesg | grep lclone'");
-	}
 	return error;
 }

@@ -16,6 +16,13 @@ char *lvm_path(const char *vg, const char *lv)
 	return print_string("/dev/%s/%s", vg, lv);
 }
 
+/* Mostly it is that. */
+static void hint_at_room(const char *vg, const char *option)
+{
+	report_hint("'vgs %s' shows how much is free: extend the group ('vgextend'), or give a smaller %s",
+		    vg, option);
+}
+
 int lvm_create(const char *vg, const char *lv, uint64_t bytes)
 {
 	char *size = print_string("%llub", (unsigned long long)bytes);
@@ -27,6 +34,8 @@ int lvm_create(const char *vg, const char *lv, uint64_t bytes)
 	};
 	int error = command_must(command, 0, lv);
 
+	if (error)
+		hint_at_room(vg, "--store-size");
 	free(size);
 	return error;
 }
@@ -50,6 +59,8 @@ int lvm_extend(const char *vg, const char *lv, uint64_t bytes)
 	};
 	int error = command_must(command, 0, lv);
 
+	if (error)
+		hint_at_room(vg, "--size");
 	free(size);
 	free(name);
 	return error;

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 # In the guest: what tests of changes of a clone under its user share. A test file sources it.
 
 # sum_of NAME MEGABYTES: of the beginning of a clone.
@@ -17,4 +18,14 @@ in_order() {
 	lclone activate "$1"
 	assert_eq "$(dmsetup info -c --noheadings -o suspended "$1")" Active state
 	assert_eq "$(status_of "$1" .mode)" rw mode
+}
+
+# fill NAME BYTES: writes that need new space, until they are done or wait; sets FILL.
+fill() {
+	dd if=/dev/urandom of="/dev/mapper/$1" bs=64K count=$(($2 / 65536)) oflag=direct conv=fsync,notrunc \
+		status=none &
+	FILL=$!
+}
+waits_for_space() {
+	[ "$(status_of "$1" .space)" = full ]
 }

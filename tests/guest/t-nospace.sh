@@ -222,3 +222,91 @@ test_p5_no_space_in_the_filesystem_of_the_store() {
 	lclone activate vm
 	both same
 }
+
+# disk_up: a linear device "disk" of 16 MiB.
+disk_up() {
+	make_linear disk "$(make_loop 16M)" >/dev/null
+	dd if="$IMAGE" of=/dev/mapper/disk bs=1M oflag=direct status=none
+}
+
+test_adopt_without_room() {
+	tool_up 120M
+	disk_up
+	lclone create vm --template gold --dir "$DIR"
+	CHILD=$(($(stat -c '%b' "$DIR/vm.lclone") * 512))
+	write_at /dev/mapper/vm 12
+	refused_with "0 4096 $((CHILD / 2))" adopt /dev/mapper/disk was --dir "$DIR"
+	on_exit undo_adoption
+	cmp /dev/mapper/disk "$IMAGE"
+	write_at /dev/mapper/disk 3
+	refused_with "0 4096 $((CHILD / 2))" adopt --undo was
+	cmp -n $((3 << 20)) /dev/mapper/disk "$IMAGE"
+}
+undo_adoption() {
+	! lclone list | grep -q "^was " || lclone adopt --undo was --drop-snapshots
+}
+
+# volumes_up: a volume group of 24 extents of 4 MiB, and vm, vm2 with stores of 3 in it.
+volumes_up() {
+	local name
+	tool_up 60M
+	vgcreate -q --yes lcvg "$(make_loop 100M)" >/dev/null
+	on_exit vgremove -q --yes -f lcvg
+	on_exit remove_all
+	for name in vm vm2; do
+		lclone create "$name" --template gold --vg lcvg --store-size 12M
+	done
+	write_at /dev/mapper/vm 12
+}
+
+# refused_in_group "EXTENTS..." VERB...: as refused_with, with so many extents left in the group.
+refused_in_group() {
+	local left lefts=$1 free
+	shift
+	[ -n "${LCLONE_LONG:-}" ] || lefts=${lefts##* }
+	writer_on /dev/mapper/vm
+	for left in $lefts; do
+		echo "$left extents left: lclone $*"
+		free=$(vgs --noheadings -o vg_free_count lcvg)
+		lvcreate -q --yes --wipesignatures n --name ballast --extents $((free - left)) lcvg >/dev/null
+		refused "nsufficient free space" "$@"
+		lvremove -q --yes lcvg/ballast >/dev/null
+	done
+	writer_ends
+	lclone "$@"
+}
+
+test_full_volume_group() {
+	volumes_up
+	refused_in_group "0 1" extend vm --size 20M
+	refused_in_group "0 2" snapshot vm a --store-size 12M
+	assert_eq "$(layers_of vm)" a layers
+	write_at /dev/mapper/vm 12
+	refused_in_group "3 5" snapshot vm vm2 b --store-size 12M
+	assert_eq "$(layers_of vm), $(layers_of vm2)" "a b, b" layers
+	refused_in_group "0 1" create past --from vm@a --store-size 8M
+	assert_eq "$(layers_of past)" a layers
+}
+
+# A higher tree needs a place for its root, which a full store has not.
+test_resize_without_room() {
+	local sum
+	tool_up 120M
+	lclone create vm --template gold --dir "$DIR" --store-size 12M
+	fill vm $((16 << 20))
+	wait_until waits_for_space vm
+	expect_fail lclone resize vm 70G
+	expect_said "No space left"
+	expect_said "next: its store is full: 'lclone extend' makes it larger"
+	in_order vm
+	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((16 << 20)) "size after the refusal"
+	wait_until waits_for_space vm
+	lclone extend vm --size 40M
+	wait "$FILL"
+	lclone resize vm 70G
+	sum=$(sum_of vm 16)
+	lclone deactivate vm
+	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
+	lclone activate vm
+	assert_eq "$(sum_of vm 16)" "$sum" "content at last"
+}

@@ -257,16 +257,6 @@ test_pause_of_a_resize_under_load() {
 	note "pauses of a resize under load: ${pauses[*]} us"
 }
 
-# fill NAME BYTES: writes that need new space, until they are done or wait; sets FILL.
-fill() {
-	dd if=/dev/urandom of="/dev/mapper/$1" bs=64K count=$(($2 / 65536)) oflag=direct conv=fsync,notrunc \
-		status=none &
-	FILL=$!
-}
-waits_for_space() {
-	[ "$(status_of "$1" .space)" = full ]
-}
-
 # P5: what a full clone does can be changed while writes wait, and stays so.
 test_p5_set_releases_who_waits() {
 	tool_up
