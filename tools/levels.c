@@ -160,6 +160,8 @@ static int open_present(const struct finder *finder, const struct clone *clone,
 {
 	int error = finder->live ? check_store(clone) : 0;
 
+	if (!error && finder->live)
+		error = snapshot_check_return(&finder->catalog, clone);
 	return error ? error : open_clone(finder, clone, levels);
 }
 

@@ -242,28 +242,37 @@ static int report_undecided(const struct clone *clone, const struct clone *old)
 }
 
 /*
- * A store has an epoch on the disk before its first write, and one that was
- * restored has a map: a child without either has nothing to lose.
+ * Whether the store that was to be replaced, and is there or cannot be seen, is what
+ * counts still; or a negative errno.  A store has an epoch on the disk before its first
+ * write, and one that was restored has a map: a child without either has nothing to lose.
  */
+static int is_to_be_undone(const struct clone *clone, enum store_presence presence)
+{
+	struct lc_super super;
+	int error;
+
+	if (presence == STORE_GONE || live_store_is(clone, clone->store_uuid))
+		return 0;
+	error = read_super(clone, &super);
+	return error ? error : store_is_unused(&super);
+}
+
 int snapshot_settle_return(struct catalog *catalog, struct clone *clone)
 {
 	enum store_presence presence;
 	struct clone *old = find_replaced(catalog, clone, &presence);
-	struct lc_super super;
-	int error = 0;
+	int error;
 
 	if (!old)
 		return 0;
-	if (presence != STORE_GONE && !live_store_is(clone, clone->store_uuid)) {
-		error = read_super(clone, &super);
-		if (error)
-			return error;
-		if (store_is_unused(&super))
-			return presence == STORE_UNSEEN ? report_undecided(clone, old) :
-							  take_back(catalog, clone, old);
-		if (live_store_is(clone, old->store_uuid))
-			return report_both_used(clone, old);
-	}
+	error = is_to_be_undone(clone, presence);
+	if (error < 0)
+		return error;
+	if (error)
+		return presence == STORE_UNSEEN ? report_undecided(clone, old) :
+						  take_back(catalog, clone, old);
+	if (presence != STORE_GONE && live_store_is(clone, old->store_uuid))
+		return report_both_used(clone, old);
 	/* The clone goes on without it, and it is removed when it can be. */
 	if (presence == STORE_UNSEEN)
 		return 0;
@@ -271,6 +280,20 @@ int snapshot_settle_return(struct catalog *catalog, struct clone *clone)
 	if (!error)
 		report_warning(clone->name, "its way back to what it was, which was cut short, has been finished");
 	return error;
+}
+
+int snapshot_check_return(const struct catalog *catalog, const struct clone *clone)
+{
+	enum store_presence presence;
+	struct clone *old = find_replaced(catalog, clone, &presence);
+	int error = old ? is_to_be_undone(clone, presence) : 0;
+
+	if (error <= 0)
+		return error;
+	report_error(clone->name, "its way back to what it was has been cut short, and its store is not %s yet",
+		     clone->store_path);
+	report_hint("'lclone activate %s' settles that", clone->name);
+	return -ESTALE;
 }
 
 int snapshot_return(struct catalog *catalog, struct origins *origins,

@@ -46,6 +46,9 @@ int snapshot_settle(struct catalog *catalog, struct origins *origins,
  */
 int snapshot_settle_return(struct catalog *catalog, struct clone *clone);
 
+/* For who only reads: -ESTALE when that would be undone, for the catalog names the new store. */
+int snapshot_check_return(const struct catalog *catalog, const struct clone *clone);
+
 /* Removes a snapshot on which nothing stands; else names what does. */
 int snapshot_remove(struct catalog *catalog, struct clone *layer);
 

@@ -280,8 +280,16 @@ test_writes_after_a_rollback_cut_short() {
 	now=$(sum vm)
 	exec {held}<&-
 	lclone deactivate vm
+	# The catalog has the new store, which is not what the clone is.
+	expect_fail lclone map vm
+	expect_said "next: 'lclone activate vm' settles that"
+	expect_fail lclone diff vm@one vm
+	expect_said "has been cut short"
 	lclone activate vm 2>/run/said
 	assert_eq "$(sum vm)" "$now" "content after a reset was cut short"
+	lclone deactivate vm
+	lclone map vm >/run/map
+	lclone activate vm
 	grep "has been undone" /run/said
 	assert_eq "$(layers_of vm)" one layers
 	lclone rollback vm one
