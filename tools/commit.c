@@ -118,7 +118,7 @@ static int choose_place(const struct catalog *catalog, const struct clone *clone
 	if (work->image.is_device)
 		return check_device(catalog, clone, work);
 	report_error(work->path, "there is a file of this name");
-	report_hint("give another one with --to; if it is what an earlier 'lclone commit' has made, 'lclone template add %s %s' registers it",
+	report_hint("give another one with --to; if it is what an earlier 'lclone commit' has made, 'lclone template add %s %s --format raw' registers it",
 		    work->request->template, work->path);
 	return -EEXIST;
 }

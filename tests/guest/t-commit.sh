@@ -156,6 +156,8 @@ test_commit_refuses() {
 	expect_said "there is a template of this name"
 	expect_fail lclone commit vm --template v2 --to "$IMAGE"
 	expect_said "there is a file of this name"
+	# What a guest wrote may look like an image of another format.
+	expect_said "'lclone template add v2 $IMAGE --format raw' registers it"
 	# No room half way.
 	now=$(sum vm)
 	lclone deactivate vm
