@@ -127,7 +127,7 @@ disk_plain() {
 
 # look: all there is to see, but for layers without a name.
 look() {
-	local name devices=(/dev/mapper/disk)
+	local name path devices=(/dev/mapper/disk)
 	lclone list >/run/list
 	sed -E '1d; s/^(\S+) +\S+ +(\S+) .* (\S+) +\S+$/\1: \2 of \3/' /run/list
 	lclone tree | sed '/no name/d; s/ .*@/ @/; /^[|`]/s/  .*//; s/^ .*@/@/'
@@ -137,6 +137,10 @@ look() {
 	for name in "${devices[@]}"; do
 		echo "$name: $(head -c "$BYTES" "$name" | md5sum)"
 	done
+	lclone template list >/run/templates
+	while read -r name _ _ _ path; do
+		echo "template $name: $(md5sum <"$path")"
+	done < <(sed 1d /run/templates)
 	[ ! -e "$DIR/imported" ] || ! lclone check --quiet "$DIR/imported" 2>/dev/null || echo "imported"
 }
 
@@ -179,16 +183,25 @@ whole() {
 }
 
 # again VERB...: of a clone or a template that was being made only the file may be there, and then it is said
-# what to do.
+# what to do: a store goes, an image is complete and is registered.
 again() {
-	local file
+	local file registers
 	until lclone "$@" 2>/run/said; do
-		file=$(sed -n "s/^  next: remove it, or have 'lclone scan \(.*\)' take it in$/\1/p
-			s/^  next: give another one .* 'lclone template add [^ ]* \(.*\)' registers it$/\1/p" /run/said)
+		registers=$(hinted "give another one .* '(lclone template add .*)' registers it")
+		if [ -n "$registers" ]; then
+			xargs env <<<"$registers"
+			return
+		fi
+		file=$(hinted "remove it, or have 'lclone scan (.*)' take it in")
 		[ -n "$file" ] || fail "once more: $(</run/said)"
 		rm "$file"
 		! partly_done || lclone remove "$PARTLY"
 	done
+}
+
+# hinted PATTERN: what the group in it stands for, in a hint that was given.
+hinted() {
+	sed -nE "s/^  next: $1\$/\1/p" /run/said
 }
 
 partly_done() {
@@ -271,6 +284,73 @@ test_bites() {
 	assert_eq "$(<"$DIR/kept")" "" "content of a file"
 	assert_eq "$(sum disk)" "$before" "content of a device"
 	power_off
+}
+
+# left_out SYNC VERB...: as cut_verb's end, but that sync of the tool's is not done (0: none of them is). LEFT
+# is what the tool had to leave out.
+left_out() {
+	disk_plain
+	LD_PRELOAD=$HELPERS/kill-at.so LOSE_SYNC=$1 lclone "${@:2}" >/dev/null 2>/run/left
+	LEFT=$(grep -c "^kill-at: a sync is left out$" /run/left || true)
+	power_off
+	power_on
+}
+
+# lost: not all of AFTER is there, or nothing that can be read.
+lost() {
+	! lclone activate --all || [ "$(look)" != "$AFTER" ]
+}
+
+# with_syncs VERB...: what it comes to when the power goes behind its end: AFTER.
+with_syncs() {
+	disk_plain
+	BEFORE=$(look)
+	lclone "$@" >/dev/null
+	AFTER=$(look)
+	power_cut "behind the end"
+	assert_eq "$NOW" "$AFTER" "what lclone $* comes to when the power goes behind its end"
+	[ "$AFTER" != "$BEFORE" ] || fail "lclone $* does nothing that can be seen"
+	whole
+}
+
+# bites_on VERB...: a tool that does not sync loses what it did.
+bites_on() {
+	with_syncs "$@"
+	left_out 0 "$@"
+	[ "$LEFT" -gt 0 ] || fail "lclone $* has no sync that could be left out"
+	lost || fail "lclone $* lost nothing, and $LEFT syncs were left out"
+	power_off
+}
+
+test_bites_on_a_tool_that_does_not_sync() {
+	disk_make
+	bites_on create new --template gold --dir "$DIR"
+	bites_on template remove spare
+}
+
+# bites_on_each LEAST VERB...: of the syncs, LEAST cannot be left out alone. The others only count when the
+# power goes before the next of them.
+bites_on_each() {
+	local sync needed='' least=$1
+	shift
+	with_syncs "$@"
+	for ((sync = 1; sync < 100; sync++)); do
+		left_out "$sync" "$@"
+		[ "$LEFT" -gt 0 ] || break
+		! lost || needed+=" $sync"
+		power_off
+	done
+	power_off
+	note "lclone $*: of $((sync - 1)) syncs these are missed alone:$needed"
+	[ "$(wc -w <<<"$needed")" -ge "$least" ] || fail "$least at least should be missed"
+}
+
+long_bites_on_a_tool_that_leaves_out_one_sync() {
+	disk_make
+	bites_on_each 2 create new --template gold --dir "$DIR"
+	bites_on_each 2 template add new "$DIR/new.img"
+	bites_on_each 3 commit vm --template v2
+	bites_on_each 2 snapshot vm one
 }
 
 long_cut_in_a_snapshot() { cut_verb 20 snapshot vm one; }

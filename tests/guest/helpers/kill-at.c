@@ -7,6 +7,7 @@
  * command runs itself does not count.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
  * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
+ * LOSE_SYNC=N: its Nth fsync is not done, though it seems so; 0: none is.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -153,9 +154,21 @@ int fchmod(int fd, mode_t mode)
 	return REAL(fchmod)(fd, mode);
 }
 
+static bool sync_is_lost(void)
+{
+	const char *which = getenv("LOSE_SYNC");
+	static long count;
+
+	return which && (!atol(which) || ++count == atol(which));
+}
+
 int fsync(int fd)
 {
 	step();
+	if (sync_is_lost()) {
+		fputs("kill-at: a sync is left out\n", stderr);
+		return 0;
+	}
 	return REAL(fsync)(fd);
 }
 
