@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# fio writes and verifies a clone: mixed sizes, discards beside them, deep queues.
+# fio writes and verifies a clone: mixed sizes, discards, deep queues.
 TEST_TIMEOUT=300
 
 big_clone() {
@@ -24,7 +24,7 @@ verify() {
 }
 
 # Four jobs, each in a quarter of the first 64 MiB; discards of every block of the last 32 MiB.
-test_mixed_sizes_and_discards() {
+test_mixed_sizes_beside_discards() {
 	big_clone
 	fio --name=trim --filename="$CLONE" --ioengine=libaio --direct=1 --iodepth=32 --rw=randtrim \
 		--bs=64K --offset=64M --size=32M --output=/run/trim.out &
@@ -49,5 +49,40 @@ test_rewrites_and_discards_of_the_same_blocks() {
 		verify --rw=randtrimwrite --bs=4K --size=12M --randseed="$i" --do_verify=0
 		verify --rw=write --bs=256K --size=12M
 	done
+	clone_is_whole
+}
+
+# quarters: four devices, each a quarter of the first 64 MiB. A job that does not begin where its device does
+# gets out of step in fio 3.33: it discards, and never writes.
+quarters() {
+	local n
+	for n in 0 1 2 3; do
+		make_linear "quarter$n" "$CLONE" $((n * 32768)) 32768 >/dev/null
+	done
+}
+
+# Each of four jobs discards a stretch, writes it and goes on to the next, in no order, with 32 of them under
+# way; then it verifies all that it wrote. The second time it discards what the first wrote.
+# trim_percentage and trim_verify_zero of fio 3.33 are of no use: they abort without trims in --rw, and
+# with them find what was written after a trim, on any device.
+test_mixed_sizes_and_discards_in_the_same_jobs() {
+	local n sum jobs=()
+	big_clone
+	quarters
+	for n in 0 1 2 3; do
+		jobs+=(--name="quarter$n" --filename="/dev/mapper/quarter$n")
+	done
+	fio --name=global --ioengine=libaio --direct=1 --iodepth=32 --rw=randtrimwrite --bsrange=4k-64k \
+		--loops=2 --verify=crc32c --verify_fatal=1 --randrepeat=1 --output=/run/fio.out "${jobs[@]}" ||
+		fail "$(tail -n 20 /run/fio.out)"
+	for n in 0 1 2 3; do
+		[ "$(dev_stat "/dev/mapper/quarter$n" discards)" -gt 500 ] || fail "job $n did not discard"
+		assert_eq "$(dev_stat "/dev/mapper/quarter$n" write_sectors)" 65536 "sectors that job $n wrote"
+		remove_dm "quarter$n"
+	done
+	sum=$(md5_of "$CLONE")
+	clone_is_whole
+	clone_activate clone "$STORE" >/dev/null
+	assert_eq "$(md5_of "$CLONE")" "$sum" "content, activated again"
 	clone_is_whole
 }
