@@ -351,6 +351,183 @@ static void read_only_store_has_nothing_to_flush(struct kunit *test)
 	host_delete(host);
 }
 
+/*
+ * Random waits and rounds against the naive rule -----------------------------
+ *
+ * A wait is answered by the first round that begins when it is there, and by no
+ * other; then all that was written before it came is durable.  Each step does
+ * one thing, so a round that begins in it begins behind what came in it.
+ */
+#define WAITS	64
+#define BLOCKS	40	/* every other block of the clone's first */
+
+struct flush {
+	struct host_wait wait;
+	bool there;		/* came, and was not looked at since its answer */
+	bool covered;		/* the round that is under way began after it came */
+};
+
+struct rule {
+	struct host *host;
+	struct flush flush[WAITS];
+	u64 started, durable;	/* rounds, as they were after the last step */
+	u64 tag;
+	u64 now[BLOCKS];	/* what was written last, 0: nothing */
+	u64 at_begin[BLOCKS];	/* what was when the last round began */
+	u64 safe[BLOCKS];	/* what has to be there after a loss of power */
+	u32 answered, shared;
+};
+
+static void come(struct rule *rule)
+{
+	u32 i = random_below(WAITS);
+	struct flush *flush = &rule->flush[i];
+
+	if (flush->there)
+		return;
+	memset(flush, 0, sizeof(*flush));
+	flush->there = true;
+	if (random_chance(50))
+		lc_round_wait(&rule->host->store, &flush->wait.core);
+	else
+		lc_round_wait_later(&rule->host->store, &flush->wait.core);
+}
+
+static void change_block(struct rule *rule)
+{
+	u32 i = random_below(BLOCKS);
+
+	rule->tag += BLOCKS;
+	if (host_write(rule->host, 2 * i, 1, rule->tag + i) == LC_TAKEN)
+		rule->now[i] = rule->tag + i;
+}
+
+static void step_on(struct rule *rule)
+{
+	struct host *host = rule->host;
+
+	if (host->step) {
+		host->step = false;
+		lc_round_step(&host->store);
+	} else if (!host_round_io(host)) {
+		host_serve(host, HOST_WORK);
+	}
+}
+
+static void one_step(struct rule *rule)
+{
+	u32 what = random_below(100);
+
+	if (what < 20)
+		come(rule);
+	else if (what < 35)
+		change_block(rule);
+	else if (what < 40)
+		lc_round_run(&rule->host->store, random_chance(50));
+	else if (what < 50)
+		host_serve(rule->host, LC_KICK_ROUND);
+	else
+		step_on(rule);
+}
+
+/* A round has ended well: whom it covered has an answer, and nobody else. */
+static void ended(struct rule *rule)
+{
+	struct kunit *test = rule->host->test;
+	u32 i, answers = 0;
+
+	for (i = 0; i < WAITS; i++) {
+		struct flush *flush = &rule->flush[i];
+
+		if (!flush->there)
+			continue;
+		KUNIT_EXPECT_EQ(test, flush->wait.answered, flush->covered);
+		if (!flush->wait.answered)
+			continue;
+		KUNIT_EXPECT_EQ(test, flush->wait.error, 0);
+		flush->there = false;
+		answers++;
+	}
+	memcpy(rule->safe, rule->at_begin, sizeof(rule->safe));
+	rule->answered += answers;
+	rule->shared += answers > 1;
+}
+
+static void began(struct rule *rule)
+{
+	u32 i;
+
+	for (i = 0; i < WAITS; i++)
+		rule->flush[i].covered = rule->flush[i].there;
+	memcpy(rule->at_begin, rule->now, sizeof(rule->at_begin));
+}
+
+/* What the step has done to rounds; where it was more than one, the end came first. */
+static void look(struct rule *rule)
+{
+	const struct lc_round *round = &rule->host->store.round;
+	u32 i;
+
+	KUNIT_ASSERT_LE(rule->host->test, round->started, rule->started + 1);
+	if (round->durable != rule->durable) {
+		KUNIT_ASSERT_EQ(rule->host->test, round->durable, rule->started);
+		ended(rule);
+	}
+	if (round->started != rule->started)
+		began(rule);
+	rule->durable = round->durable;
+	rule->started = round->started;
+	for (i = 0; i < WAITS; i++)
+		KUNIT_ASSERT_FALSE(rule->host->test, rule->flush[i].there &&
+				   rule->flush[i].wait.answered);
+}
+
+/* Of each block at least what is safe, and never what it was not given. */
+static void cut_and_compare(struct rule *rule)
+{
+	struct host *host = rule->host;
+	u64 tag;
+	u32 i;
+
+	disk_cut(host->disk);
+	host_drop(host);
+	KUNIT_ASSERT_EQ(host->test, host_open(host, false), 0);
+	for (i = 0; i < BLOCKS; i++) {
+		tag = host_read(host, 2 * i);
+		if (tag == HOST_BELOW)
+			tag = 0;
+		KUNIT_EXPECT_GE(host->test, tag, rule->safe[i]);
+		KUNIT_EXPECT_LE(host->test, tag, rule->now[i]);
+		KUNIT_EXPECT_TRUE(host->test, !tag || tag % BLOCKS == i);
+		rule->now[i] = tag;
+		rule->safe[i] = tag;
+		rule->at_begin[i] = tag;
+	}
+	memset(rule->flush, 0, sizeof(rule->flush));
+	rule->started = host->store.round.started;
+	rule->durable = host->store.round.durable;
+}
+
+static void p1_waits_are_answered_by_the_naive_rule(struct kunit *test)
+{
+	struct rule *rule = kunit_kzalloc(test, sizeof(*rule), GFP_KERNEL);
+	u32 lives = random_rounds(300), i, steps;
+
+	rule->host = small(test);
+	for (i = 0; i < lives && test->status != KUNIT_FAILURE; i++) {
+		for (steps = 1 + random_below(400); steps; steps--) {
+			one_step(rule);
+			look(rule);
+		}
+		cut_and_compare(rule);
+	}
+	if (lives == 300) {
+		KUNIT_EXPECT_GT(test, rule->answered, 3000);
+		KUNIT_EXPECT_GT(test, rule->shared, 500);
+	}
+	host_delete(rule->host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_to_gather_is_one_flush),
 	KUNIT_CASE(first_write_is_one_flush_and_one_block),
@@ -367,6 +544,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(group_is_no_larger_than_the_room_in_the_ring),
 	KUNIT_CASE(round_that_waits_for_room_ends_in_failed_mode),
 	KUNIT_CASE(read_only_store_has_nothing_to_flush),
+	KUNIT_CASE(p1_waits_are_answered_by_the_naive_rule),
 	{ }
 };
 
