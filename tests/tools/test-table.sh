@@ -116,28 +116,20 @@ test_fingerprint_samples() {
 	done
 }
 
-le64() {
-	local i n=$1
-	for i in 0 8 16 24 32 40 48 56; do
-		printf "\\x$(printf %02x $((n >> i & 255)))"
-	done
-}
-
 # fingerprint.h's recipe, by hand.
 recipe() {
-	local sectors blocks n i block
-	sectors=$(($(stat -c %s "$1") / 512))
-	blocks=$(((sectors + 7) / 8))
-	n=$((blocks < 256 ? blocks : 256))
-	cp --sparse=always "$1" padded
-	truncate -s $((blocks * 4096)) padded
-	{
-		printf 'dm-lclone sampled fingerprint v1'
-		le64 $sectors
-		for ((i = 0; i < n; i++)); do
-			block=$((n == 1 ? 0 : i * (blocks - 1) / (n - 1)))
-			le64 $block
-			dd if=padded bs=4096 skip=$block count=1 status=none
-		done
-	} | sha256sum | cut -d' ' -f1
+	perl -e '
+		use integer;
+		my ($file) = @ARGV;
+		open my $in, "<:raw", $file or die;
+		my $sectors = (-s $in) / 512;
+		my $blocks = ($sectors + 7) / 8;
+		my $n = $blocks < 256 ? $blocks : 256;
+		print "dm-lclone sampled fingerprint v1", pack("Q<", $sectors);
+		for my $i (0 .. $n - 1) {
+			my $block = $n == 1 ? 0 : $i * ($blocks - 1) / ($n - 1);
+			seek $in, $block * 4096, 0;
+			defined(read $in, my $data, 4096) or die;
+			print pack("Q< a4096", $block, $data);
+		}' "$1" | sha256sum | cut -d' ' -f1
 }
