@@ -22,7 +22,8 @@ expect() {
 	local want=$1 got
 	shift
 	"$@" >out 2>err </dev/null && got=0 || got=$?
-	grep -qE 'AddressSanitizer|LeakSanitizer|runtime error' err && fail "$*: the sanitizer found a bug"
+	[ -s err ] && grep -qE 'AddressSanitizer|LeakSanitizer|runtime error' err &&
+		fail "$*: the sanitizer found a bug"
 	[ "$got" -eq "$want" ] || fail "$*: exit status $got, not $want"
 }
 

@@ -119,16 +119,18 @@ test_each_page() {
 	cp --sparse=always s.img whole.img
 	sed -n 's/^# page //p' want >pages
 	while read -r page; do
+		cp --sparse=always whole.img s.img
+		overwrite s.img "$page"
+		refuses 'has lost what [0-9]+ range'
+		says '^  next: --lost=zero or --lost=origin'
+		prints '^ +OFFSET +BYTES'
+		expect 3 lclone repair s.img --json
+		json '.outcome == "refused" and .lost_bytes > 0 and (.lost | length) == .lost_total and
+			.lost_bytes == ([.lost[].length_bytes] | add)'
+		ranges out >lost
+		cp --sparse=always s.img damaged.img
 		for lost in zero origin; do
-			cp --sparse=always whole.img s.img
-			overwrite s.img "$page"
-			refuses 'has lost what [0-9]+ range'
-			says '^  next: --lost=zero or --lost=origin'
-			prints '^ +OFFSET +BYTES'
-			expect 3 lclone repair s.img --json
-			json '.outcome == "refused" and .lost_bytes > 0 and (.lost | length) == .lost_total'
-			json '.lost_bytes == ([.lost[].length_bytes] | add)'
-			ranges out >lost
+			cp --sparse=always damaged.img s.img
 			repaired --lost=$lost
 			lclone dump s.img >after
 			"$HELPERS/compare-map" before after lost $lost || fail "page $page, $lost"
