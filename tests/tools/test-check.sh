@@ -15,8 +15,8 @@ damaged() {
 	says '^lclone: s.img: is damaged: [0-9]+ finding'
 	says '^  next: '
 	expect 3 lclone check s.img --json
-	json '.damaged and .findings_total > 0 and (.findings | length) > 0'
-	json '.findings | all(.text != "" and .part != "")'
+	json '.damaged and .findings_total > 0 and (.findings | length) > 0 and
+		(.findings | all(.text != "" and .part != ""))'
 }
 
 test_agrees_with_a_plain_array() {
