@@ -14,6 +14,11 @@
 
 NOISE=/dev/shm/noise NOISE_BYTES=33554432 SEED=0 HELPERS=/repo/tests/guest/helpers/build
 
+# json_field .NAME[.NAME]... [FILE]: that value, as jq -r prints it, but sooner.
+json_field() {
+	"$HELPERS/json-field" "$@"
+}
+
 # have_lclone: whether the module is loaded.
 have_lclone() {
 	dmsetup targets | grep -q '^lclone '

@@ -59,7 +59,11 @@ write_at() {
 
 # status_of NAME JQ_FILTER
 status_of() {
-	lclone status "$1" --json | jq -r "$2"
+	if [[ $2 =~ ^(\.[a-z_]+)+$ ]]; then
+		lclone status "$1" --json | json_field "$2"
+	else
+		lclone status "$1" --json | jq -r "$2"
+	fi
 }
 
 # sum NAME: of the content of a clone.

@@ -34,7 +34,7 @@ test_commit() {
 	# In use:
 	keeps_rate 4194304 .written_bytes commit vm --template v2
 	jq -e '.size_bytes == 16777216 and .pause_us > 0 and .written_bytes < 15728640' /run/out || fail "$(</run/out)"
-	assert_eq "$(jq -r .path /run/out)" "$DIR/v2.raw" path
+	assert_eq "$(json_field .path /run/out)" "$DIR/v2.raw" path
 	assert_eq "$(md5sum <"$DIR/v2.raw" | cut -d' ' -f1)" "$now" "the image"
 	assert_eq "$(stat -c %A "$DIR/v2.raw")" -r-------- mode
 	# Zeros take no space.

@@ -46,7 +46,7 @@ test_consolidate() {
 	assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" $((kept - 1)) "stores"
 	expect_fail lclone rollback vm s3
 	lclone deactivate --all
-	lclone check "$(jq -r .layer /run/out)"
+	lclone check "$(json_field .layer /run/out)"
 	lclone activate --all
 	assert_eq "$(sum vm) $(sum past) $(sum four)" "$now $past $four" content
 	lclone consolidate vm | grep "no more than one layer"

@@ -100,7 +100,7 @@ test_p1_repair_by_the_older_superblock() {
 		zap "$(newest_page LCLF 0)"
 		lclone repair "$STORE" --json >/run/repair
 		jq -e .lost_bytes==0 /run/repair || fail "$(</run/repair)"
-		older=$((older + $(jq .older_pages /run/repair)))
+		older=$((older + $(json_field .older_pages /run/repair)))
 		clone_on
 		both same write 3M 64K same
 		clone_check

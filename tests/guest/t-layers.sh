@@ -244,7 +244,7 @@ test_snapshot_that_comes_to_nothing() {
 	both write 2M 64K same
 	dmsetup clear clone
 	both same write 3M 64K
-	assert_eq "$(lclone info "$old" --json | jq -r .state)" writable state
+	assert_eq "$(lclone info "$old" --json | json_field .state)" writable state
 	clone_off
 	refused "layer is not frozen" "$TABLE"
 	LAYERS=() STORE=$old
@@ -292,7 +292,7 @@ test_snapshot_fails_in_the_middle() {
 	both same
 	clone_off
 	# Frozen or not, one of the two tables is right.
-	if [ "$(lclone info "$old" --json | jq -r .state)" = frozen ]; then
+	if [ "$(lclone info "$old" --json | json_field .state)" = frozen ]; then
 		TABLE="0 $CLONE_SECTORS lclone $ORIGIN $STORE 1 $old"
 	else
 		TABLE="0 $CLONE_SECTORS lclone $ORIGIN $old 0" STORE=$old

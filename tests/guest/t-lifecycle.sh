@@ -240,7 +240,7 @@ test_status_and_table() {
 	read -r -a line < <(dmsetup status clone)
 	assert_eq "${#line[@]}" 20 "fields of the status"
 	assert_eq "${line[3]} ${line[11]} ${line[17]} ${line[18]}" "rw ok error_if_no_space no_discard_passdown" status
-	assert_eq "${line[4]}" "$(lclone info --json "$STORE" | jq -r .uuid)" uuid
+	assert_eq "${line[4]}" "$(lclone info --json "$STORE" | json_field .uuid)" uuid
 	[[ ${line[6]} =~ ^[0-9]+/[0-9]+$ && ${line[12]} =~ ^[0-9]+/[0-9]+$ && ${line[13]} =~ ^[0-9]+/[0-9]+$ ]]
 	counts 16 256 $((2048 - 16 - 256))
 	# What the kernel prints is a table again.

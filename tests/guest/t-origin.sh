@@ -102,7 +102,7 @@ test_p3_tiny() {
 	clone_make -s 13
 	both same write 7s 3s same zero 0 13s same
 	clone_check
-	assert_eq "$(lclone info --json "$STORE" | jq .size_bytes)" $((13 * 512)) "size of the clone"
+	assert_eq "$(lclone info --json "$STORE" | json_field .size_bytes)" $((13 * 512)) "size of the clone"
 }
 
 test_no_origin() {

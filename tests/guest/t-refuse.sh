@@ -403,7 +403,7 @@ groups_of_three() {
 	clone_off
 	dd if=/run/crashed of="$STORE_FILE" bs=1M conv=notrunc status=none
 	blockdev --flushbufs "$STORE"
-	[ "$(lclone check --json "$STORE" | jq .journal_groups)" = 3 ]
+	[ "$(lclone check --json "$STORE" | json_field .journal_groups)" = 3 ]
 }
 
 # journal_up: a store as a crash leaves it, with three groups behind the replay point. The last one is

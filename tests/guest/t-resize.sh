@@ -234,7 +234,7 @@ test_failure_of_the_change() {
 	truncate -s 16M "$MODEL"
 	both same
 	clone_off
-	size=$(lclone info "$STORE" --json | jq .size_bytes)
+	size=$(lclone info "$STORE" --json | json_field .size_bytes)
 	[ "$size" = 8388608 ] || [ "$size" = 16777216 ] || fail "a size of $size"
 	truncate -s "$size" "$MODEL"
 	TABLE="0 $((size / 512)) lclone $ORIGIN $STORE 0"
@@ -250,7 +250,7 @@ test_pause_of_a_resize_under_load() {
 	fio --name=load --filename=/dev/mapper/vm --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite \
 		--bs=4k --size=8M --time_based --runtime=300 --output=/dev/null &
 	for n in 1 2 3 4 5; do
-		pauses+=("$(lclone resize vm +1G --json | jq .pause_us)")
+		pauses+=("$(lclone resize vm +1G --json | json_field .pause_us)")
 	done
 	kill $!
 	wait $! || true

@@ -48,7 +48,7 @@ test_p5_full_is_not_dead() {
 	clone_again
 	both same
 	clone_check
-	[ "$(lclone info "$STORE" --json | jq .store.size_bytes)" = 33554432 ] || lclone info "$STORE" --json
+	[ "$(lclone info "$STORE" --json | json_field .store.size_bytes)" = 33554432 ] || lclone info "$STORE" --json
 }
 
 # What is in the store can be overwritten and is read, all else gives ENOSPC; until a message changes it.

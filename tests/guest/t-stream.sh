@@ -163,7 +163,7 @@ differing() {
 image_of() {
 	local at length place from
 	lclone map "$1" --json >/run/map
-	truncate -s "$(jq .size_bytes /run/map)" "$2"
+	truncate -s "$(json_field .size_bytes /run/map)" "$2"
 	jq -r --arg origin "$IMAGE" '.stores as $stores | .runs[] | select(.type != "zero") |
 		[.offset_bytes, .length_bytes, .store_offset_bytes // .offset_bytes,
 		 if .type == "data" then $stores[.store].path else $origin end] | @tsv' /run/map |

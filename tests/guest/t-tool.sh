@@ -19,7 +19,7 @@ test_template_of_a_device() {
 	lclone template add gold "$dev"
 	assert_eq "$(blockdev --getro "$dev")" 1 "read-only"
 	expect_fail dd if=/dev/zero of="$dev" bs=4k count=1 oflag=direct
-	assert_eq "$(lclone template show gold --json | jq -r .sha256)" "$sum" sha256
+	assert_eq "$(lclone template show gold --json | json_field .sha256)" "$sum" sha256
 	lclone template verify gold
 	expect_fail lclone template add gold "$dev"
 	expect_said "there is a template of this name"
@@ -70,7 +70,7 @@ test_template_of_qcow2() {
 	tool_image 16M
 	qemu-img convert -O qcow2 "$IMAGE" "$DIR/gold.qcow2"
 	lclone template add gold "$DIR/gold.qcow2" --dir "$DIR"
-	assert_eq "$(lclone template show gold --json | jq -r .sha256)" \
+	assert_eq "$(lclone template show gold --json | json_field .sha256)" \
 		"$(sha256sum <"$IMAGE" | cut -d' ' -f1)" sha256
 	lclone create vm --template gold --dir "$DIR"
 	cmp "$IMAGE" /dev/mapper/vm
@@ -431,7 +431,7 @@ test_scan_rebuilds_the_catalog() {
 	lclone create a --template gold --dir "$DIR"
 	lclone create b --template gold --store "$dev"
 	write_at /dev/mapper/a 1
-	uuid=$(lclone template show gold --json | jq -r .uuid)
+	uuid=$(lclone template show gold --json | json_field .uuid)
 	lclone deactivate a
 	before=$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')
 	rm "$LCLONE_STATE_DIR/catalog.json"
@@ -440,7 +440,7 @@ test_scan_rebuilds_the_catalog() {
 	lclone scan "$DIR" >/dev/null
 	assert_eq "$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')" \
 		"$before" catalog
-	assert_eq "$(lclone template show gold --json | jq -r .uuid)" "$uuid" "uuid of the template"
+	assert_eq "$(lclone template show gold --json | json_field .uuid)" "$uuid" "uuid of the template"
 	assert_eq "$(status_of b .mode)" rw "mode of b"
 	lclone activate a
 	assert_eq "$(status_of a .data_bytes)" 1048576 "data of a"
