@@ -7,7 +7,7 @@
  * command runs itself does not count.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
  * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
- * LOSE_SYNC=N: its Nth fsync is not done, though it seems so; 0: none is.
+ * LOSE_SYNC=A-B: its fsyncs from the Ath to the Bth are not done, though it seems so.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -154,22 +154,24 @@ int fchmod(int fd, mode_t mode)
 	return REAL(fchmod)(fd, mode);
 }
 
-static bool sync_is_lost(void)
+static bool sync_is_lost(long count)
 {
 	const char *which = getenv("LOSE_SYNC");
-	static long count;
+	long first, last;
 
-	return which && (!atol(which) || ++count == atol(which));
+	return which && sscanf(which, "%ld-%ld", &first, &last) == 2 &&
+	       count >= first && count <= last;
 }
 
 int fsync(int fd)
 {
+	static long count;
+
 	step();
-	if (sync_is_lost()) {
-		fputs("kill-at: a sync is left out\n", stderr);
-		return 0;
-	}
-	return REAL(fsync)(fd);
+	if (!sync_is_lost(++count))
+		return REAL(fsync)(fd);
+	fputs("kill-at: a sync is left out\n", stderr);
+	return 0;
 }
 
 int mkdir(const char *path, mode_t mode)
