@@ -31,7 +31,8 @@ def check:
 	elif .job == "overwrite" then
 		at_least("4K random overwrite, ratio to dm-linear"; 0.95; .ratio)
 	else empty end,
-	if .job | test("first-write") then
+	# All of whole blocks, also the overwrites, the synced and the sequential ones.
+	if .job | test("write") then
 		at_most("bytes that \(.job) read"; 0; .device_read_bytes)
 	else empty end;
 
