@@ -36,6 +36,12 @@ struct edge_wait {
 #define FAULT_PUBLISH_EARLY	1	/* before the data has reached the device */
 #define FAULT_NO_DRAIN		2	/* drain() returns at once */
 #define FAULT_HELD_LATE		4	/* whether a block is held is asked after the look-up */
+/* And in what makes layers one. */
+#define FAULT_MERGE_OLDER	8	/* a block is that of the oldest layer which has it */
+#define FAULT_MERGE_ZEROS	16	/* zeros of a layer let what is older show through */
+#define FAULT_MERGE_HIDDEN	32	/* what lies behind the end of a newer layer shows */
+#define FAULT_MERGE_UNTOUCHED	64	/* only the newest layer is asked what there is */
+#define FAULT_MERGE_BELOW	128	/* it stands on what its newest layer stood on */
 
 struct edge {
 	struct lc_store *store;	/* zeroed until it is brought up */

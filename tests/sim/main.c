@@ -49,14 +49,27 @@ static void progress(double elapsed, u64 seed)
 	fflush(stdout);
 }
 
+static const struct {
+	const char *name;
+	u32 fault;
+} faults[] = {
+	{ "publish-early", FAULT_PUBLISH_EARLY },
+	{ "no-drain", FAULT_NO_DRAIN },
+	{ "held-late", FAULT_HELD_LATE },
+	{ "merge-older", FAULT_MERGE_OLDER },
+	{ "merge-zeros", FAULT_MERGE_ZEROS },
+	{ "merge-hidden", FAULT_MERGE_HIDDEN },
+	{ "merge-untouched", FAULT_MERGE_UNTOUCHED },
+	{ "merge-below", FAULT_MERGE_BELOW },
+};
+
 static u32 fault_of(const char *name)
 {
-	if (!strcmp(name, "publish-early"))
-		return FAULT_PUBLISH_EARLY;
-	if (!strcmp(name, "no-drain"))
-		return FAULT_NO_DRAIN;
-	if (!strcmp(name, "held-late"))
-		return FAULT_HELD_LATE;
+	u32 i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (!strcmp(name, faults[i].name))
+			return faults[i].fault;
 	fprintf(stderr, "sim: %s: no such fault\n", name);
 	exit(2);
 }

@@ -80,6 +80,8 @@ static void find_limits(struct merge *merge, u64 sectors_below)
 
 	for (i = 0; i < merge->levels; i++) {
 		super = &merge->level[i].store.super;
+		if (edge.faults & FAULT_MERGE_HIDDEN)
+			seen = super->clone_sectors;
 		merge->level[i].limit = min(seen, super->clone_sectors);
 		seen = min(merge->level[i].limit, lc_below_sectors(super));
 	}
@@ -124,19 +126,26 @@ static u32 copy_data(struct merge *merge, const struct level *level, u64 block, 
 	return to;
 }
 
+static bool shows_through(u32 value)
+{
+	return value == LC_ENTRY_UNMAPPED ||
+	       (value == LC_ENTRY_ZERO && (edge.faults & FAULT_MERGE_ZEROS));
+}
+
 /* False: there is no space for it. */
 static bool merge_block(struct merge *merge, u64 block, u32 *entry)
 {
+	bool older = edge.faults & FAULT_MERGE_OLDER;
 	u32 i, value;
 
 	*entry = LC_ENTRY_UNMAPPED;
 	for (i = 0; i < merge->levels; i++) {
-		struct level *level = &merge->level[i];
+		struct level *level = &merge->level[older ? merge->levels - 1 - i : i];
 
 		if (block * LC_BLOCK_SECTORS >= level->limit)
 			return true;
 		value = entry_of(level, block);
-		if (value == LC_ENTRY_UNMAPPED)
+		if (shows_through(value))
 			continue;
 		if (lc_entry_is_data(value))
 			*entry = copy_data(merge, level, block, value);
@@ -149,10 +158,11 @@ static bool merge_block(struct merge *merge, u64 block, u32 *entry)
 
 static bool touched(struct merge *merge, u64 first)
 {
+	u32 levels = edge.faults & FAULT_MERGE_UNTOUCHED ? 1 : merge->levels;
 	u8 state = LC_REF_NONE;
 	u32 i;
 
-	for (i = 0; i < merge->levels && state == LC_REF_NONE; i++) {
+	for (i = 0; i < levels && state == LC_REF_NONE; i++) {
 		if (first * LC_BLOCK_SECTORS >= merge->level[i].limit)
 			return false;
 		if (lc_map_leaf_state(&merge->level[i].store, first, &state))
@@ -259,7 +269,8 @@ static void compose(struct merge *merge, u32 below)
 	memcpy(super->parent_uuid, bottom->parent_uuid, LC_UUID_BYTES);
 	memcpy(super->parent_name, bottom->parent_name, LC_NAME_BYTES);
 	super->layers = below;
-	super->overlap_sectors = merge->below;
+	if (!(edge.faults & FAULT_MERGE_BELOW))
+		super->overlap_sectors = merge->below;
 	super->root_level = lc_root_level(lc_blocks_of(top->clone_sectors));
 	super->page_blocks = 0;
 	super->epoch = 0;
