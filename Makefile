@@ -29,7 +29,7 @@ help:
 	@echo 'make check-debug-guest-all    all guest tests under KASAN and lockdep: hours, where the guest is emulated'
 	@echo 'make sim          cuts the power of simulated clones, SIM_SECONDS=600 long, from SIM_SEED=1 on'
 	@echo 'make sim-faults   shows that this finds planted faults'
-	@echo 'make fuzz         fuzzes decoders, check, repair, dump and restore by libFuzzer, FUZZ_SECONDS=60 for each'
+	@echo 'make fuzz         fuzzes decoders, the tool and stores in use by libFuzzer, FUZZ_SECONDS=60 for each'
 	@echo 'make demo         shows clones at work in a guest'
 	@echo 'make bench        measures them in a guest'
 	@echo 'make clean'
