@@ -90,6 +90,7 @@ scsi_disk() {
 	done
 }
 test_store_on_a_disk_that_unmaps_zeroes() {
+	modinfo scsi_debug >/dev/null 2>&1 || skip "this kernel has no SCSI"
 	origin_make 16M
 	[ -d /sys/bus/scsi/drivers/sd ] || modprobe sd_mod
 	modprobe scsi_debug dev_size_mb=64 lbpu=1 lbpws=1 lbprz=1
