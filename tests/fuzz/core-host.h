@@ -14,8 +14,8 @@ struct core_host {
 };
 
 /*
- * Reads, first writes, overwrites, zeroings and flushes of the store, which is open, as
- * @seed says.  What they return is of no interest, for the store may be damaged: but each
+ * First writes, overwrites, zeroings and flushes of the store, which is open, as @seed
+ * says.  What they return is of no interest, for the store may be damaged: but each
  * of them has to end, and none may touch what is not for data.  A rule that does not hold
  * ends the program, see broken().
  */

@@ -6,9 +6,10 @@
  *	byte 1		how repair is asked: bit 0 zero or origin; and the seed of core_use()
  *	from 2 on	edits, see edit.c
  *
- * The rules: nothing crashes; whatever the store is, each request ends; what check passes the core takes, and goes through
- * dump and restore unharmed; a repair that was told to give up what is lost ends
- * in a store that check passes and the core takes, or says why not.
+ * The rules: nothing crashes; whatever the store is, each request ends; what check
+ * passes the core takes, and goes through dump and restore unharmed; a repair that was
+ * told to give up what is lost ends in a store that check passes and the core takes, or
+ * says why not.
  */
 
 #include <fcntl.h>

@@ -122,6 +122,26 @@ static void p6_counts_that_lie_let_no_write_wait(struct kunit *test)
 	host_delete(host);
 }
 
+/* The counts are ahead of the bitmap while a checkpoint has pages in two places. */
+static void p5_pages_that_a_checkpoint_will_free_are_waited_for(struct kunit *test)
+{
+	struct host *host = used(test);
+	struct lc_alloc *alloc = &host->store.alloc;
+	struct lc_ticket ticket;
+	u64 block = 20 * LEAF;
+
+	alloc->used_blocks -= 500;
+	while (host_write(host, block, 1, 1) == LC_TAKEN)
+		block++;
+	KUNIT_EXPECT_EQ(test, host_ticket(host, block, 1, &ticket), LC_FULL);
+	alloc->replaced_pages++;
+	KUNIT_EXPECT_EQ(test, host_ticket(host, block, 1, &ticket), LC_BUSY);
+	alloc->replaced_pages--;
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(&host->store), 0);
+	KUNIT_EXPECT_EQ(test, alloc->replaced_pages, 0u);
+	host_delete(host);
+}
+
 static void stop_in_the_middle(struct host *host)
 {
 	WRITE_ONCE(host->store.stop_scan, true);
@@ -259,6 +279,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(scan_is_asked_for_when_the_space_above_runs_low),
 	KUNIT_CASE(p6_damage_ends_the_scan_and_full_is_full),
 	KUNIT_CASE(p6_counts_that_lie_let_no_write_wait),
+	KUNIT_CASE(p5_pages_that_a_checkpoint_will_free_are_waited_for),
 	KUNIT_CASE(scan_that_is_stopped_can_be_done_again),
 	KUNIT_CASE(scan_needs_no_memory_for_the_map),
 	KUNIT_CASE(page_that_moves_while_it_is_scanned_is_no_damage),
