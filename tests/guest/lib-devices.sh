@@ -102,12 +102,13 @@ make_linear() {
 	make_dm "$1" "0 $length linear $2 $start"
 }
 
-# dev_stat DEV FIELD: a counter of /sys/block/*/stat; sectors are of 512 bytes.
+# dev_stat DEV FIELD: a counter of /sys/block/*/stat, with all that has been answered; sectors are of 512 bytes.
 dev_stat() {
 	local -A column=([reads]=0 [read_sectors]=2 [writes]=4 [write_sectors]=6
 		[inflight]=8 [discards]=11 [discard_sectors]=13 [flushes]=15)
 	local dev=$1 stat
 	[ ! -L "$dev" ] || dev=$(readlink -f "$dev")
+	"$HELPERS/counted"
 	read -r -a stat <"/sys/class/block/${dev##*/}/stat"
 	echo "${stat[${column[$2]}]}"
 }

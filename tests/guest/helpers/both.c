@@ -14,7 +14,7 @@
  *	nowait-write OFFSET BYTES	of noise, to the model as far as it was done
  *	pause NAME		suspends and resumes this dm device, without a word to udev
  *	stat DISK		prints reads, writes, sectors written and flushes of a
- *				disk, counted when nothing is in flight
+ *				disk, with all that has been answered
  *
  * OFFSET and BYTES are sums of terms such as 3M+2b-512: K, M, G, b (blocks of
  * 4096 bytes), s (sectors of 512).  The first failure ends the program.
@@ -33,6 +33,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "counted.h"
 
 #define BLOCK	4096
 #define STRETCH	(1 << 20)
@@ -261,22 +262,21 @@ static void op_pause(const char *name)
 	close(control);
 }
 
-/* A request is counted a moment after its caller was told, but before it leaves the flight. */
 static void op_stat(const char *disk)
 {
-	unsigned long long reads, writes, sectors, inflight, flushes;
+	unsigned long long reads, writes, sectors, flushes;
 	char path[128];
 	FILE *file;
 
+	if (wait_until_counted())
+		die("membarrier", 0, strerror(errno));
 	snprintf(path, sizeof(path), "/sys/class/block/%s/stat", disk);
-	do {
-		file = fopen(path, "r");
-		if (!file || fscanf(file, "%llu %*u %*u %*u %llu %*u %llu %*u %llu"
-				    " %*u %*u %*u %*u %*u %*u %llu",
-				    &reads, &writes, &sectors, &inflight, &flushes) != 5)
-			die("stat", 0, disk);
-		fclose(file);
-	} while (inflight);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%llu %*u %*u %*u %llu %*u %llu %*u %*u %*u"
+			    " %*u %*u %*u %*u %*u %llu",
+			    &reads, &writes, &sectors, &flushes) != 4)
+		die("stat", 0, disk);
+	fclose(file);
 	printf("%llu %llu %llu %llu\n", reads, writes, sectors, flushes);
 }
 
