@@ -23,6 +23,7 @@ disk_begin() {
 	mount_disk
 	tool_image 16M
 	lclone template add gold "$IMAGE"
+	remember gold "$(md5_of "$IMAGE")"
 	lclone create vm --template gold --dir "$DIR"
 	sync -f "$DIR"
 }
@@ -53,11 +54,18 @@ cut_in() {
 	request_power_cut
 }
 
-# disk_again: after the cut.
+# disk_again: after the cut. At the end the image of the template is compared with what it was (P3).
 disk_again() {
 	mount_disk
 	on_exit umount "$DIR"
+	on_exit gold_untouched
 	on_exit lclone deactivate --all
+}
+
+gold_untouched() {
+	[ "$(md5_of "$DIR/gold.img")" = "$(recall gold | tail -n 1)" ] || {
+		echo "FAIL: the template's image has changed" && return 1
+	}
 }
 
 # synced_there DEV: what was synced is.

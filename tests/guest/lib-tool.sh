@@ -44,12 +44,33 @@ tool_image() {
 	dd if=/dev/urandom of="$IMAGE" bs="$1" count=1 iflag=fullblock status=none
 }
 
+# template_add NAME IMAGE [OPTION]...: a template. When the test ends, its image is compared with what it was.
+template_add() {
+	local copy=/dev/shm/origin-${2//\//-}
+	lclone template add "$@"
+	cp "$2" "$copy"
+	on_exit rm -f "$copy"
+	on_exit image_untouched "$2" "$copy"
+}
+
+# image_untouched IMAGE COPY: P3. A block device may remember what it read before something else wrote.
+image_untouched() {
+	[ -e "$2" ] || return 0
+	[ ! -b "$1" ] || blockdev --flushbufs "$1"
+	cmp "$1" "$2" || { echo "FAIL: the template's image $1 has changed" && return 1; }
+}
+
+# image_given_up IMAGE: the test itself changes or removes it from here on.
+image_given_up() {
+	rm "/dev/shm/origin-${1//\//-}"
+}
+
 # tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.
 tool_up() {
 	tool_state
 	tool_dir "${1:-300M}"
 	tool_image 16M
-	lclone template add gold "$IMAGE"
+	template_add gold "$IMAGE"
 }
 
 # write_at DEV MEGABYTE: one MiB of random data.
@@ -126,7 +147,7 @@ filesystem_template() {
 	mkdir "$TREE"
 	dd if=/dev/urandom of="$TREE/old" bs=1M count=8 status=none
 	mkfs.ext4 -q -d "$TREE" "$IMAGE" 64M
-	lclone template add fs "$IMAGE"
+	template_add fs "$IMAGE"
 }
 
 # filesystem_mounted [CREATE_OPTION]...: clone "vm" of that is mounted at MNT.

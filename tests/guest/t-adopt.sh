@@ -80,7 +80,7 @@ test_adopt_and_undo() {
 
 # A filesystem in use through all of it.
 test_adopt_a_filesystem_in_use() {
-	local mnt fio
+	local mnt fio below
 	tool_state
 	tool_dir 900M
 	LOWER=$(make_loop 130M)
@@ -96,12 +96,14 @@ test_adopt_a_filesystem_in_use() {
 		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
 	fio=$!
 	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	below=$(md5_of "$LOWER")
 	lclone create copy --from vm
 	lclone snapshot vm one
 	[ -d "/proc/$fio" ] || note "the load had ended before the way back"
 	lclone deactivate copy
 	e2fsck_copy
 	lclone remove copy
+	assert_eq "$(md5_of "$LOWER")" "$below" "P3: the origin"
 	lclone adopt --undo vm --drop-snapshots --json | jq -e '.rounds > 0 and .copied_bytes > 0'
 	wait "$fio" || fail "$(</run/fio.out)"
 	umount "$mnt"
@@ -246,11 +248,13 @@ test_adopt_removes_nothing_of_others() {
 }
 
 test_adopt_a_logical_volume() {
-	local now
+	local before now
 	volume_up
+	before=$(sum lcvg-disk)
 	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
 	write_at /dev/lcvg/disk 2
 	now=$(sum lcvg-disk)
+	assert_eq "$(sum vm-origin)" "$before" "P3: the origin"
 	lclone deactivate vm
 	# lvm2 does not bring it up by itself any more.
 	vgchange -q -ay lcvg

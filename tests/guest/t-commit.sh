@@ -136,7 +136,7 @@ test_commit_shares_with_the_old_template() {
 	on_exit umount "$DIR"
 	on_exit remove_all
 	tool_image 16M
-	lclone template add gold "$IMAGE"
+	template_add gold "$IMAGE"
 	changed_up
 	now=$(sum vm)
 	lclone commit vm --template v2 --json >/run/out

@@ -22,8 +22,9 @@ test_flatten_and_remove_the_template() {
 	# A hole of 4 MiB takes no space.
 	chmod u+w "$IMAGE"
 	lclone template remove gold
+	image_given_up "$IMAGE"
 	fallocate --punch-hole --offset 4M --length 4M "$IMAGE"
-	lclone template add gold "$IMAGE"
+	template_add gold "$IMAGE"
 	lclone create vm --template gold --dir "$DIR" --size 24M
 	write_at /dev/mapper/vm 1
 	blkdiscard -o 2M -l 1M /dev/mapper/vm
@@ -39,6 +40,7 @@ test_flatten_and_remove_the_template() {
 	expect_fail lclone reset vm
 	expect_said "stands on no template"
 	lclone template remove gold
+	image_given_up "$IMAGE"
 	rm -f "$IMAGE"
 	lclone deactivate vm
 	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
@@ -103,7 +105,7 @@ test_filesystem_in_use_is_flattened() {
 	mount -o loop "$IMAGE" "$mnt"
 	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
 	umount "$mnt"
-	lclone template add fs "$IMAGE"
+	template_add fs "$IMAGE"
 	lclone create vm --template fs --dir "$DIR"
 	mount -o discard /dev/mapper/vm "$mnt"
 	fio --name=load --directory="$mnt" --size=12M --io_size=24M --rw=randwrite --bsrange=4k-32k \

@@ -18,7 +18,7 @@ quiet_up() {
 	on_exit rm -rf "$DIR"
 	on_exit remove_all
 	tool_image 16M
-	lclone template add gold "$IMAGE" --quick
+	template_add gold "$IMAGE" --quick
 	udevadm settle
 	export DM_DISABLE_UDEV=1
 	udevadm control --stop-exec-queue

@@ -19,7 +19,7 @@ second_template() {
 	differ_at 10 1
 	differ_at 300 10
 	differ_at 2048 1
-	lclone template add gold2 "$IMAGE2"
+	template_add gold2 "$IMAGE2"
 }
 differ_at() {
 	dd if=/dev/urandom of="$IMAGE2" bs=4K seek="$1" count="$2" conv=notrunc status=none
@@ -84,7 +84,7 @@ test_rebase_to_shorter_and_longer_templates() {
 	assert_eq "$(sum_of vm 20)" "$sum" "content over a shorter one"
 	cp "$IMAGE2" "$DIR/gold3.img"
 	dd if=/dev/urandom of="$DIR/gold3.img" bs=1M seek=14 count=10 conv=notrunc status=none
-	lclone template add gold3 "$DIR/gold3.img"
+	template_add gold3 "$DIR/gold3.img"
 	lclone rebase vm --template gold3
 	assert_eq "$(sum_of vm 20)" "$sum" "content over a longer one"
 	lclone resize vm 24M
@@ -205,7 +205,7 @@ test_filesystem_in_use_is_rebased() {
 	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
 	sum=$(md5sum <"$mnt/old")
 	umount "$mnt"
-	lclone template add fs "$IMAGE"
+	template_add fs "$IMAGE"
 	# The next version of the template: files that have changed and moved.
 	cp "$IMAGE" "$DIR/fs2.img"
 	chmod u+w "$DIR/fs2.img"
@@ -213,7 +213,7 @@ test_filesystem_in_use_is_rebased() {
 	rm "$mnt/old"
 	dd if=/dev/urandom of="$mnt/new" bs=1M count=12 status=none
 	umount "$mnt"
-	lclone template add fs2 "$DIR/fs2.img"
+	template_add fs2 "$DIR/fs2.img"
 	lclone create vm --template fs --dir "$DIR"
 	mount /dev/mapper/vm "$mnt"
 	fio --name=load --directory="$mnt" --size=8M --io_size=16M --rw=randwrite --bsrange=4k-32k \
@@ -234,7 +234,7 @@ test_full_store_ends_it() {
 	local sum
 	tool_up
 	dd if=/dev/urandom of="$DIR/other.img" bs=16M count=1 iflag=fullblock status=none
-	lclone template add other "$DIR/other.img"
+	template_add other "$DIR/other.img"
 	lclone create vm --template gold --dir "$DIR" --store-size 12M
 	sum=$(sum_of vm 16)
 	expect_fail lclone rebase vm --template other

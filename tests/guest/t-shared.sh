@@ -115,7 +115,7 @@ test_p3_p8_clones_over_shared_layers() {
 	tool_state
 	tool_dir $((120 + 4 * n))M
 	tool_image ${TEMPLATE_MB}M
-	lclone template add gold "$IMAGE"
+	template_add gold "$IMAGE"
 	chain_up
 	origin=$(md5sum <"$IMAGE") layers=$(xargs md5sum </run/layers)
 	memory=$(awk '/^(SUnreclaim|Percpu):/ { sum += $2 } END { print sum }' /proc/meminfo)
@@ -203,7 +203,7 @@ test_p9_idle_clones_over_layers_in_use_come_to_rest() {
 	tool_state
 	tool_dir 150M
 	tool_image ${TEMPLATE_MB}M
-	lclone template add gold "$IMAGE"
+	template_add gold "$IMAGE"
 	chain_up
 	lclone create c --from "vm@s$LAYERS" --count 6 --store-size 8M
 	udevadm settle

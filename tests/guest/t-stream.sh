@@ -13,7 +13,7 @@ backup_host() {
 	mkdir "$AWAY" "$AWAY/state"
 	cp "$IMAGE" "$AWAY/gold.img"
 	on_exit at_backup lclone deactivate --all
-	at_backup lclone template add gold "$AWAY/gold.img"
+	at_backup template_add gold "$AWAY/gold.img"
 }
 
 # at_backup COMMAND...: on that host.

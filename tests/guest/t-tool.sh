@@ -16,7 +16,7 @@ test_template_of_a_device() {
 	on_exit remove_all
 	dd if=/dev/urandom of="$dev" bs=1M count=16 oflag=direct status=none
 	sum=$(sha256sum <"$dev" | cut -d' ' -f1)
-	lclone template add gold "$dev"
+	template_add gold "$dev"
 	assert_eq "$(blockdev --getro "$dev")" 1 "read-only"
 	expect_fail dd if=/dev/zero of="$dev" bs=4k count=1 oflag=direct
 	assert_eq "$(lclone template show gold --json | json_field .sha256)" "$sum" sha256
@@ -47,11 +47,12 @@ test_template_in_use_is_refused() {
 	kill "$writer"
 	wait "$writer" || true
 	assert_eq "$(blockdev --getro "$dev")" 0 "read-only"
-	lclone template add gold "$dev"
+	template_add gold "$dev"
 }
 
 test_template_verify_finds_a_changed_byte() {
 	tool_up
+	image_given_up "$IMAGE"
 	chmod u+w "$IMAGE"
 	printf 'what nobody drew' | dd of="$IMAGE" bs=1 seek=5000000 conv=notrunc status=none
 	expect_fail lclone template verify gold
@@ -74,7 +75,9 @@ test_template_of_qcow2() {
 		"$(sha256sum <"$IMAGE" | cut -d' ' -f1)" sha256
 	lclone create vm --template gold --dir "$DIR"
 	cmp "$IMAGE" /dev/mapper/vm
+	write_at /dev/mapper/vm 3
 	lclone remove vm
+	cmp "$IMAGE" "$DIR/gold.raw"
 	lclone template remove gold
 	[ ! -e "$DIR/gold.raw" ] || fail "the converted image stayed"
 	qemu-img create -q -f qcow2 -b gold.qcow2 -F qcow2 "$DIR/top.qcow2"
@@ -457,7 +460,7 @@ test_the_host_does_not_look_inside() {
 	tool_dir 300M
 	truncate -s 32M "$DIR/gold.img"
 	mkfs.ext4 -q -U 11111111-2222-3333-4444-555555555555 "$DIR/gold.img"
-	lclone template add gold "$DIR/gold.img"
+	template_add gold "$DIR/gold.img"
 	lclone create vm --template gold --dir "$DIR"
 	udevadm settle
 	assert_eq "$(udevadm info --query=property --property=ID_FS_UUID --value /dev/mapper/vm)" "" ID_FS_UUID
@@ -515,7 +518,7 @@ test_a_template_is_guarded_again_at_activation() {
 	tool_dir 300M
 	dev=$(make_loop 16M)
 	on_exit remove_all
-	lclone template add gold "$dev"
+	template_add gold "$dev"
 	lclone create vm --template gold --dir "$DIR"
 	lclone deactivate vm
 	blockdev --setrw "$dev"
@@ -533,9 +536,10 @@ test_p8_store_that_has_come_into_its_origin() {
 	STORE=$(make_loop 16M)
 	below_make
 	on_exit remove_all
-	lclone template add gold "$origin"
+	template_add gold "$origin"
 	lclone create vm --template gold --store "$STORE"
 	lclone deactivate vm
+	image_given_up "$origin"
 	dd if="$BELOW" of="$file" bs=4K seek=8192 conv=sparse,notrunc status=none
 	blockdev --flushbufs "$origin"
 	below_table "0 $(sectors "$BELOW") linear $origin 65536"

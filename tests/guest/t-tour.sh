@@ -15,7 +15,7 @@ template_with() {
 	head -c 8M /dev/urandom >"$tree/other"
 	[ "$1" = gold ] || cp "$DIR/gold.tree/same" "$tree/same"
 	mke2fs -q -t ext4 -d "$tree" "$DIR/$1.img" 64M
-	lclone template add "$1" "$DIR/$1.img"
+	template_add "$1" "$DIR/$1.img"
 }
 
 umount_if() { ! mountpoint -q "$1" || umount "$1"; }
