@@ -74,14 +74,20 @@ reload() {
 	[ $((RANDOM % 2)) -eq 0 ] || table+=" 1 no_discard_passdown"
 	dmsetup load "$1" --table "$table"
 	dmsetup suspend "$1"
-	dmsetup resume "$1"
+	resume "$1"
+}
+
+# resume NAME: without a wait for udev, which looks at the device then, and waits with blkdiscard (see
+# make_room_until_stop) for writes that wait for space. Who waited for udev could not make an end of that.
+resume() {
+	dmsetup resume --noudevsync "$1"
 }
 
 # disturb NAME: one thing that happens to a clone.
 disturb() {
 	case $((RANDOM % 10)) in
-	0) dmsetup suspend "$1" && dmsetup resume "$1" ;;
-	1) dmsetup suspend --noflush --nolockfs "$1" && dmsetup resume "$1" ;;
+	0) dmsetup suspend "$1" && resume "$1" ;;
+	1) dmsetup suspend --noflush --nolockfs "$1" && resume "$1" ;;
 	2) reload "$1" ;;
 	3 | 4) dmsetup message "$1" 0 checkpoint ;;
 	5) echo 2 >/proc/sys/vm/drop_caches ;;
