@@ -4,7 +4,7 @@
 
 # sum_of NAME MEGABYTES: of the beginning of a clone.
 sum_of() {
-	dd if="/dev/mapper/$1" bs=1M count="$2" iflag=direct status=none | md5sum | cut -d' ' -f1
+	hash_of "/dev/mapper/$1" 0 "$2M"
 }
 
 # zeros_at NAME MEGABYTE COUNT
@@ -22,7 +22,7 @@ in_order() {
 
 # fill NAME BYTES: writes that need new space, until they are done or wait; sets FILL.
 fill() {
-	dd if=/dev/urandom of="/dev/mapper/$1" bs=64K count=$(($2 / 65536)) oflag=direct conv=fsync,notrunc \
+	dd if=<(random "$2") of="/dev/mapper/$1" bs=64K iflag=fullblock oflag=direct conv=fsync,notrunc \
 		status=none &
 	FILL=$!
 }

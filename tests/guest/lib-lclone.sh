@@ -14,7 +14,7 @@
 
 NOISE=/dev/shm/noise NOISE_BYTES=33554432 SEED=0 HELPERS=/repo/tests/guest/helpers/build
 
-# json_field .NAME[.NAME]... [FILE]: that value, as jq -r prints it, but sooner.
+# json_field .NAME[.NAME]... [FILE]: that value, as gojq -r prints it, but sooner.
 json_field() {
 	"$HELPERS/json-field" "$@"
 }
@@ -55,7 +55,7 @@ clone_down() {
 
 # noise: makes NOISE, which is random, and the same the whole boot.
 noise() {
-	[ -e "$NOISE" ] || head -c "$NOISE_BYTES" /dev/urandom >"$NOISE"
+	[ -e "$NOISE" ] || random "$NOISE_BYTES" >"$NOISE"
 }
 
 # origin_make BYTES [LOSETUP_OPTION]...: sets ORIGIN, at most 32M of noise.

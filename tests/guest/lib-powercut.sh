@@ -23,7 +23,7 @@ disk_begin() {
 	mount_disk
 	tool_image 16M
 	lclone template add gold "$IMAGE"
-	remember gold "$(md5_of "$IMAGE")"
+	remember gold "$(hash_of "$IMAGE")"
 	lclone create vm --template gold --dir "$DIR"
 	sync -f "$DIR"
 }
@@ -63,7 +63,7 @@ disk_again() {
 }
 
 gold_untouched() {
-	[ "$(md5_of "$DIR/gold.img")" = "$(recall gold | tail -n 1)" ] || {
+	[ "$(hash_of "$DIR/gold.img")" = "$(recall gold | tail -n 1)" ] || {
 		echo "FAIL: the template's image has changed" && return 1
 	}
 }

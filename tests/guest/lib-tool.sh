@@ -41,7 +41,7 @@ tool_dir() {
 # tool_image SIZE: an image with random content in DIR; sets IMAGE.
 tool_image() {
 	IMAGE=$DIR/gold.img
-	dd if=/dev/urandom of="$IMAGE" bs="$1" count=1 iflag=fullblock status=none
+	random "$1" >"$IMAGE"
 }
 
 # template_add NAME IMAGE [OPTION]...: a template. When the test ends, its image is compared with what it was.
@@ -75,7 +75,7 @@ tool_up() {
 
 # write_at DEV MEGABYTE: one MiB of random data.
 write_at() {
-	dd if=/dev/urandom of="$1" bs=1M seek="$2" count=1 oflag=direct conv=fsync,notrunc status=none
+	random 1M | dd of="$1" bs=1M seek="$2" iflag=fullblock oflag=direct conv=fsync,notrunc status=none
 }
 
 # status_of NAME JQ_FILTER
@@ -83,13 +83,13 @@ status_of() {
 	if [[ $2 =~ ^(\.[a-z_]+)+$ ]]; then
 		lclone status "$1" --json | json_field "$2"
 	else
-		lclone status "$1" --json | jq -r "$2"
+		lclone status "$1" --json | gojq -r "$2"
 	fi
 }
 
 # sum NAME: of the content of a clone.
 sum() {
-	md5_of "/dev/mapper/$1"
+	hash_of "/dev/mapper/$1"
 }
 
 # layers_of NAME: the names of the snapshots it stands on, oldest first; "-" for a layer without one.
@@ -145,7 +145,7 @@ filesystem_template() {
 	IMAGE=$DIR/fs.img
 	TREE=$DIR/tree
 	mkdir "$TREE"
-	dd if=/dev/urandom of="$TREE/old" bs=1M count=8 status=none
+	random 8M >"$TREE/old"
 	mkfs.ext4 -q -d "$TREE" "$IMAGE" 64M
 	template_add fs "$IMAGE"
 }
@@ -210,7 +210,7 @@ keeps_rate() {
 	local begin=${EPOCHREALTIME/./} took due
 	lclone "${@:3}" --rate "$1" --json >/run/out
 	took=$((${EPOCHREALTIME/./} - begin))
-	due=$(($(jq "$2" /run/out) * 1000000 / $1))
+	due=$(($(gojq "$2" /run/out) * 1000000 / $1))
 	[ "$due" -gt 1000000 ] || fail "lclone $3: the time that it should take, $due us, is too short to tell"
 	[ "$took" -ge "$due" ] || fail "lclone $3: took $took us, not $due us or more"
 }

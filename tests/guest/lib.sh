@@ -100,9 +100,19 @@ elapsed() {
 	echo "$((tenths / 10)).$((tenths % 10))"
 }
 
-# md5_of DEV: hash of the content, read past the page cache.
-md5_of() {
-	dd if="$1" bs=1M iflag=direct status=none | md5sum | cut -d' ' -f1
+# hash_of FILE [OFFSET SIZE]: hash of the content of a file or device, or of a part of it, read past the
+# page cache.
+hash_of() {
+	if [ $# -eq 1 ]; then
+		"$HELPERS/hash" "$1"
+	else
+		"$HELPERS/hash" "$1" "$(bytes "$2")" "$(bytes "$3")"
+	fi
+}
+
+# random SIZE: that much random data, to standard output.
+random() {
+	"$HELPERS/random" "$(bytes "$1")"
 }
 
 # kmsg_mark, kmsg, kmsg_has PATTERN: what the kernel logged, and whether it logged PATTERN (extended regular

@@ -12,7 +12,7 @@ content() {
 
 # Hash of the part of the origin that has content.
 first_mib() {
-	dd if="$(disk 1)" bs=1M count=64 iflag=direct status=none | md5sum | cut -d" " -f1
+	hash_of "$(disk 1)" 0 64M
 }
 
 bring_up() {
@@ -22,7 +22,7 @@ bring_up() {
 # Synced single blocks in the first 16 MiB; unsynced load and discards beyond.
 phase1() {
 	local i
-	dd if=/dev/urandom of="$(disk 1)" bs=1M count=64 oflag=direct status=none
+	random 64M | dd of="$(disk 1)" bs=1M iflag=fullblock oflag=direct status=none
 	remember origin "$(first_mib)"
 	CLONE=$(clone_up clone "$(disk 1)" "$(disk 2)")
 	fio --name=load --filename="$CLONE" --ioengine=libaio --direct=1 --iodepth=16 --offset=16M \

@@ -43,8 +43,8 @@ phase1() {
 	seed=$(recall seed | tail -n 1)
 	pieces
 	if [ -z "$seed" ]; then
-		dd if=/dev/urandom of="$ORIGIN" bs=1M count=12 oflag=direct status=none
-		remember origin "$(md5_of "$ORIGIN")"
+		random 12M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
+		remember origin "$(hash_of "$ORIGIN")"
 		clone_format "$ORIGIN" "$STORE"
 	fi
 	seed=$((${seed:-10} + 1))
@@ -72,5 +72,5 @@ phase2() {
 	cmp -i $(((3 + PARTS * PART_SECTORS) * 512)) "$clone" "$ORIGIN" || fail "what nobody wrote has changed"
 	clone_down hydrated
 	lclone check --quiet "$STORE" || lclone check "$STORE" || fail "damage after recovery"
-	assert_eq "$(md5_of "$ORIGIN")" "$(recall origin)" origin
+	assert_eq "$(hash_of "$ORIGIN")" "$(recall origin)" origin
 }

@@ -46,7 +46,7 @@ phase1() {
 # adoption_again: it is adopted, and shows that, or it is not; and can be put back.
 adoption_again() {
 	local n
-	if lclone list --json | jq -e '.clones | any(.name == "other")' >/dev/null; then
+	if lclone list --json | gojq -e '.clones | any(.name == "other")' >/dev/null; then
 		lclone activate other || echo "it has to be put back"
 		lclone adopt --undo other
 	fi
@@ -71,7 +71,7 @@ phase2() {
 	lclone consolidate vm --drop-snapshots
 	synced_there /dev/mapper/vm
 	lclone commit vm --template last
-	for template in $(lclone template list --json | jq -r '.templates[].name'); do
+	for template in $(lclone template list --json | gojq -r '.templates[].name'); do
 		lclone template verify "$template"
 	done
 	cmp "$DIR/last.raw" /dev/mapper/vm

@@ -28,8 +28,8 @@ pieces() {
 # begin: on blank disks.
 begin() {
 	local store
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=12 oflag=direct status=none
-	remember origin "$(md5_of "$ORIGIN")"
+	random 12M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
+	remember origin "$(hash_of "$ORIGIN")"
 	for store in "${STORES[@]}"; do
 		clone_format "$ORIGIN" "$store"
 	done
@@ -93,5 +93,5 @@ phase2() {
 	for i in "${!CLONES[@]}"; do
 		judge "$i" "$seed"
 	done
-	assert_eq "$(md5_of "$ORIGIN")" "$(recall origin)" origin
+	assert_eq "$(hash_of "$ORIGIN")" "$(recall origin)" origin
 }

@@ -27,7 +27,7 @@ phase2() {
 	lclone activate vm
 	synced_there /dev/mapper/vm
 	lclone tree
-	n=$(lclone status vm --json | jq '.layers | length')
+	n=$(lclone status vm --json | gojq '.layers | length')
 	echo "$n snapshots"
 	[ "$n" -gt 1 ] || fail "the power was cut before the second snapshot"
 	lclone snapshot vm after

@@ -36,8 +36,8 @@ undo() {
 # that can discard, and one that the load fills again and again.
 make_devices() {
 	ORIGIN=$(make_linear origin "$(disk 3)" 0 $((4 * PART * 2048)))
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=$((4 * PART)) oflag=direct status=none
-	ORIGIN_SUM=$(md5_of "$ORIGIN")
+	random $((4 * PART))M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
+	ORIGIN_SUM=$(hash_of "$ORIGIN")
 	STORE[plain]=$(make_linear store-plain "$(disk 1)" 0 524288)
 	STORE[nullblk]=$(make_null_blk 192M)
 	STORE[tiny]=$(make_linear store-tiny "$(disk 2)" 0 16384)
@@ -145,11 +145,11 @@ under_load() {
 # same_after_reactivation NAME: what the clone reads as, the store holds.
 same_after_reactivation() {
 	local sum
-	sum=$(md5_of "/dev/mapper/$1")
+	sum=$(hash_of "/dev/mapper/$1")
 	clone_down "$1"
 	lclone check "${STORE[$1]}"
 	clone_activate "$1" "${STORE[$1]}" >/dev/null
-	assert_eq "$(md5_of "/dev/mapper/$1")" "$sum" "content of $1"
+	assert_eq "$(hash_of "/dev/mapper/$1")" "$sum" "content of $1"
 }
 
 # Allocations fail: those of the module's caches, and pages asked for by kernel threads. The load must
@@ -232,7 +232,7 @@ if [ -e "$DEBUGFS/failslab" ]; then
 	disk_faults
 	echo "stress: failing disk passed"
 fi
-assert_eq "$(md5_of "$ORIGIN")" "$ORIGIN_SUM" "content of the origin"
+assert_eq "$(hash_of "$ORIGIN")" "$ORIGIN_SUM" "content of the origin"
 run_cleanups
 no_leaks
 rmmod dm_lclone

@@ -9,7 +9,7 @@ TEST_TIMEOUT=500
 
 # What DEV holds below whatever table it has.
 raw() {
-	dd if="$LOWER" bs=1M skip=1 count=16 iflag=direct status=none | md5sum | cut -d' ' -f1
+	hash_of "$LOWER" 1M 16M
 }
 
 targets() {
@@ -22,7 +22,7 @@ disk_up() {
 	tool_dir 400M
 	LOWER=$(make_loop 18M)
 	on_exit remove_all
-	dd if=/dev/urandom of="$LOWER" bs=1M count=18 oflag=direct status=none
+	random 18M | dd of="$LOWER" bs=1M iflag=fullblock oflag=direct status=none
 	make_linear disk "$LOWER" 2048 32768
 	on_exit undo_all
 }
@@ -31,10 +31,10 @@ disk_up() {
 undo_all() {
 	local name
 	[ -e "$LCLONE_STATE_DIR/catalog.json" ] || return 0
-	for name in $(jq -r '.clones[] | select(.adopted | not).name' "$LCLONE_STATE_DIR/catalog.json"); do
+	for name in $(gojq -r '.clones[] | select(.adopted | not).name' "$LCLONE_STATE_DIR/catalog.json"); do
 		lclone remove --force "$name" || true
 	done
-	for name in $(jq -r '.clones[] | select(.adopted).name' "$LCLONE_STATE_DIR/catalog.json"); do
+	for name in $(gojq -r '.clones[] | select(.adopted).name' "$LCLONE_STATE_DIR/catalog.json"); do
 		lclone adopt --undo "$name" --drop-snapshots || true
 	done
 }
@@ -96,15 +96,15 @@ test_adopt_a_filesystem_in_use() {
 		--ioengine=psync --numjobs=2 --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
 	fio=$!
 	lclone adopt /dev/mapper/disk vm --dir "$DIR"
-	below=$(md5_of "$LOWER")
+	below=$(hash_of "$LOWER")
 	lclone create copy --from vm
 	lclone snapshot vm one
 	[ -d "/proc/$fio" ] || note "the load had ended before the way back"
 	lclone deactivate copy
 	e2fsck_copy
 	lclone remove copy
-	assert_eq "$(md5_of "$LOWER")" "$below" "P3: the origin"
-	lclone adopt --undo vm --drop-snapshots --json | jq -e '.rounds > 0 and .copied_bytes > 0'
+	assert_eq "$(hash_of "$LOWER")" "$below" "P3: the origin"
+	lclone adopt --undo vm --drop-snapshots --json | gojq -e '.rounds > 0 and .copied_bytes > 0'
 	wait "$fio" || fail "$(</run/fio.out)"
 	umount "$mnt"
 	e2fsck -fn /dev/mapper/disk
@@ -148,7 +148,7 @@ test_adopted_after_a_boot() {
 	# Somebody has written to it in between.
 	reboot_like
 	dd if=/dev/mapper/disk of="$DIR/origin" bs=1M iflag=direct status=none
-	dd if=/dev/urandom of=/dev/mapper/disk bs=1M count=16 oflag=direct status=none
+	random 16M | dd of=/dev/mapper/disk bs=1M iflag=fullblock oflag=direct status=none
 	expect_fail lclone activate vm
 	expect_said "content differs"
 	assert_eq "$(targets disk)" "linear " "targets after the refusal"
@@ -224,16 +224,16 @@ volume_up() {
 	on_exit remove_all
 	on_exit undo_all
 	lvcreate -q --yes --name disk --size 16M lcvg >/dev/null
-	dd if=/dev/urandom of=/dev/lcvg/disk bs=1M count=16 oflag=direct status=none
+	random 16M | dd of=/dev/lcvg/disk bs=1M iflag=fullblock oflag=direct status=none
 }
 
 # What has the name that the store is to have is somebody's: the device itself, or another.
 test_adopt_removes_nothing_of_others() {
 	local before
 	volume_up
-	before=$(md5_of /dev/lcvg/disk)
+	before=$(hash_of /dev/lcvg/disk)
 	expect_fail lclone adopt /dev/lcvg/disk disk --vg lcvg
-	assert_eq "$(md5_of /dev/lcvg/disk)" "$before" "the volume that was to be adopted"
+	assert_eq "$(hash_of /dev/lcvg/disk)" "$before" "the volume that was to be adopted"
 	lvcreate -q --yes --name other --size 4M lcvg >/dev/null
 	expect_fail lclone adopt /dev/lcvg/disk other --vg lcvg
 	lvs --noheadings lcvg/other >/dev/null || fail "another volume has been removed"
@@ -244,7 +244,7 @@ test_adopt_removes_nothing_of_others() {
 	truncate -s 0 "$DIR/vm.lclone"
 	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
 	lclone adopt --undo vm
-	assert_eq "$(md5_of /dev/lcvg/disk)" "$before" content
+	assert_eq "$(hash_of /dev/lcvg/disk)" "$before" content
 }
 
 test_adopt_a_logical_volume() {
@@ -300,7 +300,7 @@ test_tool_killed_in_an_adoption() {
 		assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active state
 		assert_eq "$(sum disk)" "$before" "content, killed at $n"
 		[ "$(targets disk)" = "linear " ] || note "killed at $n: it is adopted"
-		lclone list --json | jq -e '.clones == []' || lclone adopt --undo vm
+		lclone list --json | gojq -e '.clones == []' || lclone adopt --undo vm
 		assert_eq "$(targets disk)" "linear " "targets, killed at $n"
 	done
 	note "$n steps"
@@ -350,7 +350,7 @@ test_tool_killed_on_the_way_back() {
 	local n now
 	disk_up
 	for ((n = 1; n < 900; n += ${LCLONE_STEP:-13})); do
-		if ! lclone list --json | jq -e '.clones | length == 1' >/dev/null; then
+		if ! lclone list --json | gojq -e '.clones | length == 1' >/dev/null; then
 			lclone adopt /dev/mapper/disk vm --dir "$DIR" >/dev/null
 			write_at /dev/mapper/disk 3
 		fi
@@ -364,7 +364,7 @@ test_tool_killed_on_the_way_back() {
 			dmsetup remove --retry vm-return 2>/dev/null || true
 			reboot_like
 		fi
-		if ! lclone list --json | jq -e '.clones | length == 1' >/dev/null; then
+		if ! lclone list --json | gojq -e '.clones | length == 1' >/dev/null; then
 			note "killed at $n: there is no clone any more"
 		elif ! lclone activate vm; then
 			note "killed at $n: it is put back"
@@ -393,5 +393,5 @@ test_store_on_the_adopted_device() {
 	expect_said "vm.lclone: lies inside its own origin /dev/mapper/disk"
 	assert_eq "$(targets disk)" "linear " "targets of the device"
 	[ ! -e /dev/mapper/vm-origin ] || fail "the origin's device stayed"
-	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+	assert_eq "$(lclone list --json | gojq '.clones | length')" 0 clones
 }

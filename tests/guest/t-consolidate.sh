@@ -38,7 +38,7 @@ test_consolidate() {
 	expect_said "--drop-snapshots"
 	assert_eq "$(layers_of vm)" "s1 s2 s3 s4" "layers after a refusal"
 	keeps_rate 2097152 .copied_bytes consolidate vm --drop-snapshots
-	jq -e '.merged_layers == 4 and .removed_layers == 2 and .pause_us > 0' /run/out || fail "$(</run/out)"
+	gojq -e '.merged_layers == 4 and .removed_layers == 2 and .pause_us > 0' /run/out || fail "$(</run/out)"
 	# s2 and what it stands on are needed by another.
 	assert_eq "$(layers_of vm)" s4 layers
 	assert_eq "$(layers_of four)" s4 "layers of a clone beside it"
@@ -144,7 +144,7 @@ long_consolidate_64_layers() {
 	expect_fail lclone snapshot vm more
 	expect_said "would stand on 65 layers, and 64 are the most"
 	expect_said "lclone consolidate"
-	lclone consolidate vm --drop-snapshots --json | jq -e '.merged_layers == 64 and .removed_layers == 64'
+	lclone consolidate vm --drop-snapshots --json | gojq -e '.merged_layers == 64 and .removed_layers == 64'
 	assert_eq "$(sum vm)" "$now" content
 	lclone snapshot vm more
 	assert_eq "$(layers_of vm)" "s64 more" layers

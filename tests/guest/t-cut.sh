@@ -135,11 +135,11 @@ look() {
 		[ ! -e "/dev/mapper/$name" ] || devices+=("/dev/mapper/$name")
 	done
 	for name in "${devices[@]}"; do
-		echo "$name: $(head -c "$BYTES" "$name" | md5sum)"
+		echo "$name: $(hash_of "$name" 0 "$BYTES")"
 	done
 	lclone template list >/run/templates
 	while read -r name _ _ _ path; do
-		echo "template $name: $(md5sum <"$path")"
+		echo "template $name: $(hash_of "$path")"
 	done < <(sed 1d /run/templates)
 	[ ! -e "$DIR/imported" ] || ! lclone check --quiet "$DIR/imported" 2>/dev/null || echo "imported"
 }

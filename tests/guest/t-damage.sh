@@ -67,7 +67,7 @@ test_p6_forged_entries() {
 	check_finds
 	clone_on
 	blkdiscard "$CLONE"
-	dd if=/dev/urandom of="$CLONE" bs=1M count=4 oflag=direct status=none
+	random 4M | dd of="$CLONE" bs=1M iflag=fullblock oflag=direct status=none
 	blkdiscard "$CLONE"
 	clone_off
 }
@@ -99,7 +99,7 @@ test_p1_repair_by_the_older_superblock() {
 		below_heals
 		zap "$(newest_page LCLF 0)"
 		lclone repair "$STORE" --json >/run/repair
-		jq -e .lost_bytes==0 /run/repair || fail "$(</run/repair)"
+		gojq -e .lost_bytes==0 /run/repair || fail "$(</run/repair)"
 		older=$((older + $(json_field .older_pages /run/repair)))
 		clone_on
 		both same write 3M 64K same
@@ -118,9 +118,9 @@ test_repair_tells_what_is_lost() {
 	assert_eq "$RC" 3 "status of lclone repair"
 	check_finds
 	lclone repair --lost=zero "$STORE" --json >/run/repair
-	jq -e '.outcome == "repaired" and .lost_total > 0 and
+	gojq -e '.outcome == "repaired" and .lost_total > 0 and
 		all(.lost[]; .offset_bytes + .length_bytes <= 1008 * 4096)' /run/repair || fail "$(</run/repair)"
-	jq -r '.lost[] | "\(.offset_bytes) \(.length_bytes)"' /run/repair | while read -r at length; do
+	gojq -r '.lost[] | "\(.offset_bytes) \(.length_bytes)"' /run/repair | while read -r at length; do
 		fallocate --punch-hole --offset "$at" --length "$length" "$MODEL"
 	done
 	clone_on

@@ -340,9 +340,9 @@ test_p1_repair_after_a_failure_under_load() {
 		if [ -n "$lost" ]; then
 			zap "$lost"
 			expect_fail lclone check --quiet "$STORE"
-			lclone repair "$STORE" --json | jq -e '.outcome == "repaired" and .lost_bytes == 0'
+			lclone repair "$STORE" --json | gojq -e '.outcome == "repaired" and .lost_bytes == 0'
 		else
-			lclone repair "$STORE" --json | jq -e '.outcome == "clean"'
+			lclone repair "$STORE" --json | gojq -e '.outcome == "clean"'
 		fi
 		lclone check --quiet "$STORE" || lclone check "$STORE" || fail "$how: damage"
 		clone_on

@@ -16,15 +16,15 @@ flaky_drops() { flaky_table 0 3600 1 drop_writes; }
 failing_clone() {
 	ORIGIN=$(make_loop 16M)
 	BACKING=$(make_loop 64M)
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=16 oflag=direct status=none
-	ORIGIN_SUM=$(md5_of "$ORIGIN")
+	random 16M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
+	ORIGIN_SUM=$(hash_of "$ORIGIN")
 	STORE=$(make_dm flaky "0 $(sectors "$BACKING") flakey $BACKING 0 3600 0")
 	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
 	MODEL=$(mktemp /dev/shm/model.XXXXXX)
 	DATA=$(mktemp /dev/shm/data.XXXXXX)
 	on_exit rm -f "$MODEL" "$DATA"
 	dd if="$ORIGIN" of="$MODEL" bs=1M status=none
-	head -c 1M /dev/urandom >"$DATA"
+	random 1M >"$DATA"
 }
 
 # write_acked MIB: a MiB of data, synced; the model gets it as well.
@@ -48,7 +48,7 @@ mended() {
 	cmp "$CLONE" "$MODEL"
 	clone_down clone
 	lclone check "$STORE"
-	assert_eq "$(md5_of "$ORIGIN")" "$ORIGIN_SUM" "origin"
+	assert_eq "$(hash_of "$ORIGIN")" "$ORIGIN_SUM" "origin"
 }
 
 # failed_lines COUNT: so many clones have said that they failed.
@@ -123,7 +123,7 @@ test_p1_p2_writes_lost_from_one_moment_on() {
 test_origin_errors_reach_only_what_they_hit() {
 	local dev
 	dev=$(make_loop 16M)
-	dd if=/dev/urandom of="$dev" bs=1M count=16 oflag=direct status=none
+	random 16M | dd of="$dev" bs=1M iflag=fullblock oflag=direct status=none
 	ORIGIN=$(make_dm holed "0 8192 linear $dev 0
 8192 8192 error
 16384 16384 linear $dev 16384")

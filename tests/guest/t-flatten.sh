@@ -31,7 +31,7 @@ test_flatten_and_remove_the_template() {
 	write_at /dev/mapper/vm 20
 	sum=$(sum_of vm 24)
 	expect_fail lclone template remove gold
-	lclone flatten vm --json | jq -e '.copied_bytes == 10485760 and .zero_bytes == 4194304 and .pause_us > 0'
+	lclone flatten vm --json | gojq -e '.copied_bytes == 10485760 and .zero_bytes == 4194304 and .pause_us > 0'
 	flat vm
 	# Nobody needs the template any more.
 	wait_until no_loops "$IMAGE"
@@ -103,7 +103,7 @@ test_filesystem_in_use_is_flattened() {
 	mnt=$(mktemp -d /run/mnt.XXXXXX)
 	on_exit rmdir "$mnt"
 	mount -o loop "$IMAGE" "$mnt"
-	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
+	random 20M >"$mnt/old"
 	umount "$mnt"
 	template_add fs "$IMAGE"
 	lclone create vm --template fs --dir "$DIR"
@@ -145,7 +145,7 @@ test_flatten_is_stopped_and_goes_on() {
 	expect_said "its store is full"
 	assert_eq "$(sum_of vm 16)" "$sum" "content of a full one"
 	lclone extend vm --size 40M
-	lclone flatten vm --json | jq -e --argjson left "$left" '.copied_bytes < $left'
+	lclone flatten vm --json | gojq -e --argjson left "$left" '.copied_bytes < $left'
 	flat vm
 	assert_eq "$(sum_of vm 16)" "$sum" content
 }
@@ -205,7 +205,7 @@ test_rethin_frees_what_lies_below() {
 	assert_eq "$(status_of vm .data_bytes)" 9437184 "data before"
 	# All of the clone is looked at.
 	keeps_rate 8388608 16777216 rethin vm
-	jq -e '.freed_bytes == 7340032' /run/out
+	gojq -e '.freed_bytes == 7340032' /run/out
 	assert_eq "$(status_of vm .data_bytes)" 2097152 "data after"
 	assert_eq "$(sum_of vm 16)" "$sum" content
 	# One long verb at a time: what the one copies the other would free.

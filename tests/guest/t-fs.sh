@@ -25,7 +25,7 @@ use_fs() {
 	cp -r "$MNT/a" "$MNT/c"
 	rm -rf "$MNT/a"
 	fstrim "$MNT"
-	dd if=/dev/urandom of="$MNT/big" bs=1M count=24 conv=fsync status=none
+	random 24M | dd of="$MNT/big" bs=1M iflag=fullblock conv=fsync status=none
 	dd if=/dev/zero of="$MNT/big" bs=4K seek=100 count=300 conv=notrunc,fsync status=none
 	sums >"$SUMS"
 	umount "$MNT"
@@ -46,7 +46,7 @@ fs_life() {
 	mounted "$ORIGIN"
 	cp -r /usr/lib/x86_64-linux-gnu/perl-base "$MNT/golden"
 	umount "$MNT"
-	sum=$(md5_of "$ORIGIN")
+	sum=$(hash_of "$ORIGIN")
 	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
 	"$@" "$CLONE"
 	mounted -o "$options" "$CLONE"
@@ -59,7 +59,7 @@ fs_life() {
 	mount -o "$options" "$CLONE" "$MNT"
 	sums | cmp - "$SUMS" || fail "files are not what they were"
 	umount "$MNT"
-	assert_eq "$(md5_of "$ORIGIN")" "$sum" origin
+	assert_eq "$(hash_of "$ORIGIN")" "$sum" origin
 }
 
 test_ext4() {
@@ -73,7 +73,7 @@ test_xfs() {
 # mkfs discards all of the clone first: with no origin left to see, it reads as zeros.
 test_mkfs_on_a_clone() {
 	fs_devices
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=64 oflag=direct status=none
+	random 64M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
 	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
 	mkfs.ext4 -q -F -E nodiscard "$CLONE"
 	mkfs.ext4 -q -F "$CLONE"

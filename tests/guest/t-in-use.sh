@@ -22,7 +22,7 @@ test_rethin_of_a_filesystem_in_use() {
 	dd if="$TREE/old" of="$MNT/old" bs=1M conv=fsync,notrunc status=none
 	wait_until has_written 2200
 	lclone rethin vm --json >/run/out
-	jq -e '.freed_bytes >= 8388608' /run/out || fail "$(</run/out)"
+	gojq -e '.freed_bytes >= 8388608' /run/out || fail "$(</run/out)"
 	filesystem_whole
 	store_whole vm
 	mount /dev/mapper/vm "$MNT"

@@ -37,14 +37,14 @@ snap() {
 	dmsetup suspend "$@" clone
 	dmsetup resume clone
 	assert_eq "$(status_of clone mode)" rw mode
-	SUMS+=("$(md5sum <"$file") $file")
+	SUMS+=("$(hash_of "$file") $file")
 }
 
 # layers_untouched: P3, for all layers that snap made.
 layers_untouched() {
 	local line
 	for line in "${SUMS[@]}"; do
-		assert_eq "$(md5sum <"${line##* }") ${line##* }" "$line" "a layer"
+		assert_eq "$(hash_of "${line##* }") ${line##* }" "$line" "a layer"
 	done
 }
 

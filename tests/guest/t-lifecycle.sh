@@ -53,11 +53,11 @@ test_p8_older_copy_of_the_store_is_refused_each_time() {
 	dmsetup suspend clone
 	dmsetup resume clone
 	both same write 3M 64K fsync
-	sum=$(md5_of "$copy")
+	sum=$(hash_of "$copy")
 	dmsetup load clone --table "0 $CLONE_SECTORS lclone $ORIGIN $copy 0"
 	expect_fail dmsetup resume clone
 	expect_fail dmsetup resume clone
-	assert_eq "$(md5_of "$copy")" "$sum" "content of the copy"
+	assert_eq "$(hash_of "$copy")" "$sum" "content of the copy"
 	dmsetup load clone --table "$TABLE"
 	dmsetup resume clone
 	both same write 4M 64K same
@@ -89,14 +89,14 @@ test_reload_read_only_and_back() {
 	reload --readonly
 	assert_eq "$(status_of clone mode)" ro mode
 	assert_eq "$(blockdev --getro "$CLONE")" 1 read-only
-	sum=$(md5sum <"$STORE_FILE")
+	sum=$(hash_of "$STORE_FILE")
 	expect_fail dd if=/dev/zero of="$CLONE" bs=4K count=1 oflag=direct conv=notrunc status=none
 	expect_fail blkdiscard -o 0 -l 1M "$CLONE"
 	both same
 	dmsetup suspend clone
 	dmsetup resume clone
 	both same
-	assert_eq "$(md5sum <"$STORE_FILE")" "$sum" "the store's bytes"
+	assert_eq "$(hash_of "$STORE_FILE")" "$sum" "the store's bytes"
 	reload
 	assert_eq "$(status_of clone mode)" rw mode
 	both same write 5M 64K same
@@ -146,7 +146,7 @@ test_p8_another_origin_at_resume() {
 # read_only_leaves_the_store_alone: as it is, and whatever is read.
 read_only_leaves_the_store_alone() {
 	local sum
-	sum=$(md5sum <"$STORE_FILE")
+	sum=$(hash_of "$STORE_FILE")
 	clone_on --readonly
 	both same
 	dmsetup suspend clone
@@ -155,7 +155,7 @@ read_only_leaves_the_store_alone() {
 	dmsetup message clone 0 checkpoint
 	dmsetup message clone 0 extend
 	clone_off
-	assert_eq "$(md5sum <"$STORE_FILE")" "$sum" "the store's bytes"
+	assert_eq "$(hash_of "$STORE_FILE")" "$sum" "the store's bytes"
 }
 
 test_read_only_table_of_a_clean_store() {

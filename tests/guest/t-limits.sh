@@ -100,10 +100,10 @@ test_p9_swap_on_a_clone() {
 	mkdir "$group"
 	on_exit rmdir "$group"
 	echo 40M >"$group/memory.max"
-	assert_eq "$(
+	(
 		echo "$BASHPID" >"$group/cgroup.procs"
-		cat "$NOISE" "$NOISE" "$NOISE" | tail -c 90M | md5sum
-	)" "$(cat "$NOISE" "$NOISE" "$NOISE" | tail -c +$((6 * 1048576 + 1)) | md5sum)" "what came back from swap"
+		cat "$NOISE" "$NOISE" "$NOISE" | tail -c 90M
+	) | cmp - <(cat "$NOISE" "$NOISE" "$NOISE" | tail -c +$((6 * 1048576 + 1))) || fail "what came back from swap"
 	[ "$(status_of clone data)" -gt 8000 ] || fail "only $(status_of clone data) blocks were swapped out"
 	swapoff "$CLONE"
 	clone_check

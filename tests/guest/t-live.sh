@@ -28,14 +28,14 @@ test_live_is_what_it_is_when_it_rests() {
 	store=$(status_of vm .store.path)
 	assert_eq "$(ranges vm@one vm)" "" "ranges, nothing written"
 	# Acknowledged, and never flushed.
-	dd if=/dev/urandom of=/dev/mapper/vm bs=1M seek=3 count=2 oflag=direct conv=notrunc status=none
+	random 2M | dd of=/dev/mapper/vm bs=1M seek=3 iflag=fullblock oflag=direct conv=notrunc status=none
 	blkdiscard --offset $((9 * mib)) --length "$mib" /dev/mapper/vm
 	want="$((3 * mib)) $((2 * mib)) data"$'\n'"$((9 * mib)) $mib zero"
 	assert_eq "$(ranges vm@one vm)" "$want" ranges
 	assert_eq "$(ranges vm@one "$store")" "$want" "ranges, by the store"
 	lclone map vm --json >/run/active
 	lclone map "$store" --json | cmp - /run/active
-	jq -e '.stores[0].name == "vm"' /run/active
+	gojq -e '.stores[0].name == "vm"' /run/active
 	lclone deactivate vm
 	lclone map vm --json | cmp - /run/active
 	assert_eq "$(ranges vm@one vm)" "$want" "ranges at rest"
@@ -49,7 +49,7 @@ test_live_without_a_catalog() {
 	clone_make
 	both write 5M 64K
 	lclone map "$STORE" --json >/run/active
-	jq -e '.data_bytes == 65536' /run/active
+	gojq -e '.data_bytes == 65536' /run/active
 	clone_off
 	lclone map "$STORE" --json | cmp - /run/active
 	# A target that cannot be asked, and somebody else's table.
@@ -60,7 +60,7 @@ test_live_without_a_catalog() {
 	held=$(make_linear held "$STORE")
 	expect_fail lclone map "$STORE"
 	expect_said "is in use"
-	lclone map "$held" --json | jq -e '.data_bytes == 65536'
+	lclone map "$held" --json | gojq -e '.data_bytes == 65536'
 	remove_dm held
 	clone_on
 	clone_check
@@ -77,7 +77,7 @@ test_live_refuses() {
 	lclone map vm >/run/map
 	# What the catalog says is not what runs: a verb was cut short.
 	cp "$LCLONE_STATE_DIR/catalog.json" /run/catalog
-	jq '.clones[0].store_uuid = "11111111-2222-4333-8444-555555555555"' /run/catalog \
+	gojq '.clones[0].store_uuid = "11111111-2222-4333-8444-555555555555"' /run/catalog \
 		>"$LCLONE_STATE_DIR/catalog.json"
 	expect_fail lclone diff vm@one vm
 	expect_said "it runs on another store than the catalog says"

@@ -32,7 +32,7 @@ relieve() {
 # origin_on_disk: 4 MiB. Nothing here is in memory: that would be swapped itself.
 origin_on_disk() {
 	ORIGIN=$(make_linear origin "$(disk 4)" 0 8192)
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=4 oflag=direct status=none
+	random 4M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
 }
 
 # wiped_in_the_end DISK: another test's scan of the whole host is not to find a store there.

@@ -45,7 +45,7 @@ test_rebase_keeps_what_is_shown() {
 	sum=$(sum_of a 16)
 	# Of the 12 blocks the clone has changed one, and discarded one.
 	keeps_rate 20480 .copied_bytes rebase a --template gold2
-	jq -e '.compared and .differ_bytes == 49152 and .copied_bytes == 40960 and .pause_us > 0' /run/out
+	gojq -e '.compared and .differ_bytes == 49152 and .copied_bytes == 40960 and .pause_us > 0' /run/out
 	on_gold2 a
 	assert_eq "$(sum_of a 16)" "$sum" content
 	write_at /dev/mapper/a 3
@@ -59,7 +59,7 @@ test_rebase_keeps_what_is_shown() {
 	lclone activate b
 	sum=$(sum_of b 16)
 	lclone deactivate b
-	lclone rebase b --template gold2 --json | jq -e '.compared == false and .differ_bytes == 49152'
+	lclone rebase b --template gold2 --json | gojq -e '.compared == false and .differ_bytes == 49152'
 	expect_fail dmsetup info b
 	lclone activate b
 	on_gold2 b
@@ -83,7 +83,7 @@ test_rebase_to_shorter_and_longer_templates() {
 	on_gold2 vm
 	assert_eq "$(sum_of vm 20)" "$sum" "content over a shorter one"
 	cp "$IMAGE2" "$DIR/gold3.img"
-	dd if=/dev/urandom of="$DIR/gold3.img" bs=1M seek=14 count=10 conv=notrunc status=none
+	random 10M | dd of="$DIR/gold3.img" bs=1M seek=14 iflag=fullblock conv=notrunc status=none
 	template_add gold3 "$DIR/gold3.img"
 	lclone rebase vm --template gold3
 	assert_eq "$(sum_of vm 20)" "$sum" "content over a longer one"
@@ -167,7 +167,7 @@ test_p4_rebase_of_what_was_cut_and_grown_again() {
 	zeros_at vm 18 2
 }
 store_path() {
-	lclone status "$1" --json | jq -r .store.path
+	lclone status "$1" --json | gojq -r .store.path
 }
 
 # With update a template is shown as a whole, or as far as the clone goes.
@@ -202,8 +202,8 @@ test_filesystem_in_use_is_rebased() {
 	mnt=$(mktemp -d /run/mnt.XXXXXX)
 	on_exit rmdir "$mnt"
 	mount -o loop "$IMAGE" "$mnt"
-	dd if=/dev/urandom of="$mnt/old" bs=1M count=20 status=none
-	sum=$(md5sum <"$mnt/old")
+	random 20M >"$mnt/old"
+	sum=$(hash_of "$mnt/old")
 	umount "$mnt"
 	template_add fs "$IMAGE"
 	# The next version of the template: files that have changed and moved.
@@ -211,7 +211,7 @@ test_filesystem_in_use_is_rebased() {
 	chmod u+w "$DIR/fs2.img"
 	mount -o loop "$DIR/fs2.img" "$mnt"
 	rm "$mnt/old"
-	dd if=/dev/urandom of="$mnt/new" bs=1M count=12 status=none
+	random 12M >"$mnt/new"
 	umount "$mnt"
 	template_add fs2 "$DIR/fs2.img"
 	lclone create vm --template fs --dir "$DIR"
@@ -225,7 +225,7 @@ test_filesystem_in_use_is_rebased() {
 	lclone template remove fs
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	assert_eq "$(md5sum <"$mnt/old")" "$sum" "a file of the old template"
+	assert_eq "$(hash_of "$mnt/old")" "$sum" "a file of the old template"
 	umount "$mnt"
 	e2fsck -fn /dev/mapper/vm
 }
@@ -233,7 +233,7 @@ test_filesystem_in_use_is_rebased() {
 test_full_store_ends_it() {
 	local sum
 	tool_up
-	dd if=/dev/urandom of="$DIR/other.img" bs=16M count=1 iflag=fullblock status=none
+	random 16M >"$DIR/other.img"
 	template_add other "$DIR/other.img"
 	lclone create vm --template gold --dir "$DIR" --store-size 12M
 	sum=$(sum_of vm 16)

@@ -214,11 +214,11 @@ test_unknown_versions_and_features() {
 # The table may be loaded read-only: the clone reads the same, and the store stays as it is.
 read_only_same() {
 	local sum
-	sum=$(md5sum <"$STORE_FILE")
+	sum=$(hash_of "$STORE_FILE")
 	clone_on --readonly
 	both same
 	assert_eq "$(status_of clone mode)" ro mode
-	assert_eq "$(md5sum <"$STORE_FILE")" "$sum" "the store's bytes"
+	assert_eq "$(hash_of "$STORE_FILE")" "$sum" "the store's bytes"
 }
 
 test_p8_store_of_another_host() {

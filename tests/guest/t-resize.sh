@@ -22,7 +22,7 @@ test_grow_online_and_offline() {
 	write_at /dev/mapper/vm 18
 	lclone resize vm 20M | grep 'has 20M already'
 	# The tree gets higher: beyond 496 MiB, beyond 61 GiB.
-	lclone resize vm +1G --json | jq -e '.old_size_bytes == 20971520 and .size_bytes == 1094713344 and .pause_us > 0'
+	lclone resize vm +1G --json | gojq -e '.old_size_bytes == 20971520 and .size_bytes == 1094713344 and .pause_us > 0'
 	lclone resize vm 100G
 	assert_eq "$(sum_of vm 16)" "$sum" "content in a higher tree"
 	dd if=/dev/urandom of=/dev/mapper/vm bs=4K seek=26214399 count=1 oflag=direct conv=notrunc status=none
@@ -49,16 +49,16 @@ test_shrink_only_by_force_and_for_good() {
 	write_at /dev/mapper/vm 10
 	expect_fail lclone resize vm 8M
 	expect_said "would be lost"
-	sum=$(head -c $((5 * 1048576 + 1536)) /dev/mapper/vm | md5sum)
+	sum=$(hash_of /dev/mapper/vm 0 $((5 * 1048576 + 1536)))
 	# In the middle of a block that the store has.
 	lclone resize vm $((5 * 1048576 + 1536)) --force
 	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((5 * 1048576 + 1536)) size
-	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" content
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" content
 	lclone deactivate vm
 	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
 	lclone activate vm
 	lclone resize vm 16M
-	assert_eq "$(head -c $((5 * 1048576 + 1536)) /dev/mapper/vm | md5sum)" "$sum" "content, grown again"
+	assert_eq "$(hash_of /dev/mapper/vm 0 $((5 * 1048576 + 1536)))" "$sum" "content, grown again"
 	tail -c +$((5 * 1048576 + 1537)) /dev/mapper/vm | cmp -n $((11 * 1048576 - 1536)) - /dev/zero ||
 		fail "what was cut off came back"
 	# The same in the middle of a block of the origin.
@@ -75,15 +75,15 @@ test_shrink_at_the_end_of_a_leaf() {
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 0
-	sum=$(head -c "$size" /dev/mapper/vm | md5sum)
+	sum=$(hash_of /dev/mapper/vm 0 "$size")
 	lclone resize vm "$size" --force
-	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" content
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" content
 	lclone snapshot vm one
 	write_at /dev/mapper/vm 2
-	sum=$(md5sum </dev/mapper/vm)
+	sum=$(hash_of /dev/mapper/vm)
 	lclone snapshot vm two
 	lclone consolidate vm --drop-snapshots
-	assert_eq "$(md5sum </dev/mapper/vm)" "$sum" "content, consolidated"
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" "content, consolidated"
 }
 
 test_filesystem_in_use_grows() {
@@ -104,14 +104,14 @@ test_filesystem_in_use_grows() {
 	wait "$fio" || fail "$(</run/fio.out)"
 	assert_eq "$(findmnt -bno SIZE "$mnt" | awk '{ print ($1 > 400000000) }')" 1 "the filesystem has grown"
 	lclone extend vm --size 400M
-	dd if=/dev/urandom of="$mnt/more" bs=1M count=120 conv=fsync status=none
-	n=$(md5sum <"$mnt/more")
+	random 120M | dd of="$mnt/more" bs=1M iflag=fullblock conv=fsync status=none
+	n=$(hash_of "$mnt/more")
 	umount "$mnt"
 	e2fsck -fn /dev/mapper/vm
 	lclone deactivate vm
 	lclone activate vm
 	mount /dev/mapper/vm "$mnt"
-	assert_eq "$(md5sum <"$mnt/more")" "$n" "a file in the new part"
+	assert_eq "$(hash_of "$mnt/more")" "$n" "a file in the new part"
 	umount "$mnt"
 }
 
@@ -303,7 +303,7 @@ test_p5_extend_releases_who_waits() {
 		expect_fail lclone extend "$name" --size 8M
 		expect_said "does not get smaller"
 		lclone extend "$name" --size 24M --json |
-			jq -e '.store_bytes == 25165824 and .active and .room_bytes > .old_room_bytes + 10000000'
+			gojq -e '.store_bytes == 25165824 and .active and .room_bytes > .old_room_bytes + 10000000'
 		wait "$FILL"
 		sum=$(sum_of "$name" 16)
 		lclone extend "$name"

@@ -5,7 +5,7 @@ test_linear_reads_what_was_written() {
 	local dev lin sum
 	dev=$(make_loop 16M)
 	lin=$(make_linear smoke "$dev" 2048)
-	dd if=/dev/urandom of="$lin" bs=1M count=4 oflag=direct status=none
+	random 4M | dd of="$lin" bs=1M iflag=fullblock oflag=direct status=none
 	sum=$(dd if="$dev" bs=1M skip=1 count=4 iflag=direct status=none | md5sum)
 	assert_eq "$(dd if="$lin" bs=1M count=4 iflag=direct status=none | md5sum)" "$sum" content
 }

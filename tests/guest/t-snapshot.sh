@@ -9,7 +9,7 @@ TEST_TIMEOUT=400
 
 # layer_file NAME SNAP: where a snapshot lies.
 layer_file() {
-	lclone status "$1" --json | jq -r --arg s "$2" '.layers[] | select(.snapshot == $s).path'
+	lclone status "$1" --json | gojq -r --arg s "$2" '.layers[] | select(.snapshot == $s).path'
 }
 
 test_snapshot_rollback_reset() {
@@ -22,11 +22,11 @@ test_snapshot_rollback_reset() {
 	lclone snapshot vm one | grep -E 'snapshot one; I/O was held for [0-9.]+ ms'
 	write_at /dev/mapper/vm 2
 	two=$(sum vm)
-	lclone snapshot vm two --json | jq -e '.snapshot == "two" and .pause_us > 0 and (.clones | length) == 1'
+	lclone snapshot vm two --json | gojq -e '.snapshot == "two" and .pause_us > 0 and (.clones | length) == 1'
 	write_at /dev/mapper/vm 3
 	assert_eq "$(layers_of vm)" "one two" layers
 	file=$(layer_file vm one)
-	kept=$(md5sum "$file" "$(layer_file vm two)")
+	kept="$(hash_of "$file") $(hash_of "$(layer_file vm two)")"
 	expect_fail lclone snapshot vm two
 	expect_said "has a snapshot two already"
 	exec {held}</dev/mapper/vm
@@ -37,12 +37,12 @@ test_snapshot_rollback_reset() {
 	assert_eq "$(sum vm)" "$two" "content after rollback"
 	write_at /dev/mapper/vm 4
 	lclone rollback vm one --json |
-		jq -e '.name == "vm" and .snapshot == "one" and .pause_us > 0 and (.store | endswith(".lclone"))'
+		gojq -e '.name == "vm" and .snapshot == "one" and .pause_us > 0 and (.store | endswith(".lclone"))'
 	assert_eq "$(sum vm)" "$one" "content after rollback to the first"
 	lclone deactivate vm
 	lclone activate vm
 	assert_eq "$(sum vm)" "$one" "content after activation"
-	assert_eq "$(md5sum "$file" "${file%/*}"/vm@2.lclone)" "$kept" "P3: the layers"
+	assert_eq "$(hash_of "$file") $(hash_of "${file%/*}/vm@2.lclone")" "$kept" "P3: the layers"
 	lclone deactivate vm
 	# Nobody's I/O was held.
 	assert_eq "$(lclone rollback vm two)" "vm: is what it was at snapshot two" said
@@ -52,7 +52,7 @@ test_snapshot_rollback_reset() {
 	lclone reset vm --force | grep -E '^vm: is what its template is; I/O was held for [0-9.]+ ms$'
 	exec {held}<&-
 	assert_eq "$(sum vm)" "$gold" "content after reset"
-	lclone reset vm --json | jq -e '.snapshot == null and .pause_us > 0'
+	lclone reset vm --json | gojq -e '.snapshot == null and .pause_us > 0'
 	assert_eq "$(sum vm)" "$gold" "content after reset"
 	expect_fail lclone rollback vm
 	expect_said "stands on no snapshot"
@@ -74,10 +74,9 @@ test_clone_of_a_running_clone() {
 	write_at /dev/mapper/vm 2
 	sum=$(sum vm)
 	lclone create now --from vm | grep -E '^/dev/mapper/now: clone of vm, .* s; I/O of vm was held for [0-9.]+ ms$'
-	lclone create past --from vm@one --size 20M --json | jq -e '.pause_us == 0'
+	lclone create past --from vm@one --size 20M --json | gojq -e '.pause_us == 0'
 	assert_eq "$(sum now)" "$sum" "the clone as it was"
-	assert_eq "$(dd if=/dev/mapper/past bs=1M count=16 iflag=direct status=none | md5sum | cut -d' ' -f1)" "$one" \
-		"the clone of the snapshot"
+	assert_eq "$(hash_of /dev/mapper/past 0 16M)" "$one" "the clone of the snapshot"
 	write_at /dev/mapper/vm 3
 	write_at /dev/mapper/now 4
 	write_at /dev/mapper/past 17
@@ -93,7 +92,7 @@ test_clone_of_a_running_clone() {
 	lclone deactivate --all
 	assert_eq "$(losetup -n -l -O BACK-FILE | grep -c "$DIR")" 0 "loops of inactive clones"
 	# The catalog is only a cache.
-	jq 'del(.templates)' "$LCLONE_STATE_DIR/catalog.json" >/dev/null
+	gojq 'del(.templates)' "$LCLONE_STATE_DIR/catalog.json" >/dev/null
 	rm "$LCLONE_STATE_DIR/catalog.json"
 	lclone scan "$DIR" >/dev/null
 	lclone activate --all
@@ -254,7 +253,7 @@ cut_short() {
 	local n
 	for ((n = 1; n < 100; n++)); do
 		killed_at "$n" "$@" --force || fail "it was never cut short there"
-		jq -e '.layers | any(.name == "")' "$LCLONE_STATE_DIR/catalog.json" >/dev/null && return
+		gojq -e '.layers | any(.name == "")' "$LCLONE_STATE_DIR/catalog.json" >/dev/null && return
 	done
 	fail "it has no end"
 }
@@ -341,7 +340,7 @@ test_tool_killed_while_a_device_is_given_back() {
 		lclone activate vm
 		lclone tree | grep -q @one && continue
 		cut=$((cut + 1))
-		jq -e '.layers == []' "$LCLONE_STATE_DIR/catalog.json" >/dev/null ||
+		gojq -e '.layers == []' "$LCLONE_STATE_DIR/catalog.json" >/dev/null ||
 			fail "a layer stays, killed at $n"
 		no_store "$dev"
 		lclone remove vm

@@ -147,7 +147,7 @@ blocks_at() {
 
 # ranges_below BLOCK: of a diff, /run/diff, in blocks.
 ranges_below() {
-	jq -r --argjson limit $(($1 * 4096)) '.ranges[] | select(.offset_bytes < $limit) |
+	gojq -r --argjson limit $(($1 * 4096)) '.ranges[] | select(.offset_bytes < $limit) |
 		"\(.offset_bytes / 4096) \(.length_bytes / 4096) \(.type)"' /run/diff
 }
 
@@ -164,7 +164,7 @@ image_of() {
 	local at length place from
 	lclone map "$1" --json >/run/map
 	truncate -s "$(json_field .size_bytes /run/map)" "$2"
-	jq -r --arg origin "$IMAGE" '.stores as $stores | .runs[] | select(.type != "zero") |
+	gojq -r --arg origin "$IMAGE" '.stores as $stores | .runs[] | select(.type != "zero") |
 		[.offset_bytes, .length_bytes, .store_offset_bytes // .offset_bytes,
 		 if .type == "data" then $stores[.store].path else $origin end] | @tsv' /run/map |
 		while read -r at length place from; do
@@ -200,7 +200,7 @@ test_diff_and_map_beside_a_writer() {
 2000 1 data" "what was written between the snapshots"
 	lclone create past --from vm@a
 	lclone create now --from vm@b
-	assert_eq "$(differing /dev/mapper/past /dev/mapper/now | grep -vxFf <(jq -r '.ranges[] |
+	assert_eq "$(differing /dev/mapper/past /dev/mapper/now | grep -vxFf <(gojq -r '.ranges[] |
 		range(.offset_bytes / 4096; (.offset_bytes + .length_bytes) / 4096)' /run/diff))" "" \
 		"blocks that differ, and of which diff knows nothing"
 	image_of vm@b "$DIR/image"

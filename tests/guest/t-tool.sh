@@ -14,7 +14,7 @@ test_template_of_a_device() {
 	tool_state
 	dev=$(make_loop 16M)
 	on_exit remove_all
-	dd if=/dev/urandom of="$dev" bs=1M count=16 oflag=direct status=none
+	random 16M | dd of="$dev" bs=1M iflag=fullblock oflag=direct status=none
 	sum=$(sha256sum <"$dev" | cut -d' ' -f1)
 	template_add gold "$dev"
 	assert_eq "$(blockdev --getro "$dev")" 1 "read-only"
@@ -95,13 +95,12 @@ test_template_remove_names_the_clones() {
 }
 
 test_clone_in_a_file_comes_back() {
-	local sum origin
+	local sum
 	tool_up
-	origin=$(md5sum <"$IMAGE")
 	lclone create vm --template gold --dir "$DIR"
 	cmp "$IMAGE" /dev/mapper/vm
 	write_at /dev/mapper/vm 3
-	sum=$(md5_of /dev/mapper/vm)
+	sum=$(hash_of /dev/mapper/vm)
 	assert_eq "$(loops_over "$DIR/vm.lclone")" 1 "loops of the store"
 	lclone deactivate vm
 	[ ! -e /dev/mapper/vm ] || fail "the device stayed"
@@ -113,8 +112,7 @@ test_clone_in_a_file_comes_back() {
 	lclone deactivate vm
 	lclone activate vm
 	lclone activate vm
-	assert_eq "$(md5_of /dev/mapper/vm)" "$sum" content
-	assert_eq "$(md5sum <"$IMAGE")" "$origin" origin
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" content
 	lclone remove vm
 	[ ! -e "$DIR/vm.lclone" ] || fail "the store stayed"
 }
@@ -144,7 +142,7 @@ test_status_tells_what_is_there() {
 	assert_eq "$(status_of vm .target.error_if_no_space)" true error_if_no_space
 	[ "$(status_of vm .store.used_bytes)" -ge 2097152 ] || fail "used_bytes is too small"
 	lclone status vm | grep -q error_if_no_space
-	assert_eq "$(lclone list --json | jq -r '.clones[0].name')" vm list
+	assert_eq "$(lclone list --json | gojq -r '.clones[0].name')" vm list
 	lclone list | grep -Eq '^vm +rw +20M +2M '
 	lclone tree | grep -q '^`- vm  rw, 2M changed'
 	lclone deactivate vm
@@ -220,9 +218,9 @@ test_many_at_once() {
 	lclone create host-%d-a --count 2 --template gold --dir "$DIR" --no-activate
 	lclone status host-2-a >/dev/null
 	lclone deactivate --all
-	assert_eq "$(lclone list --json | jq '[.clones[] | select(.active)] | length')" 0 active
+	assert_eq "$(lclone list --json | gojq '[.clones[] | select(.active)] | length')" 0 active
 	lclone activate --all
-	assert_eq "$(lclone list --json | jq '[.clones[] | select(.active)] | length')" 18 active
+	assert_eq "$(lclone list --json | gojq '[.clones[] | select(.active)] | length')" 18 active
 	for n in 1 9 16; do
 		assert_eq "$(status_of "vm$n" .data_bytes)" 1048576 "data of vm$n"
 	done
@@ -233,7 +231,7 @@ test_a_count_that_fails_keeps_what_is_whole() {
 	touch "$DIR/vm3.lclone"
 	expect_fail lclone create vm --count 5 --template gold --dir "$DIR"
 	expect_said "2 of 5 clones were made, vm1 to vm2"
-	assert_eq "$(lclone list --json | jq -r '[.clones[].name] | join(" ")')" "vm1 vm2" clones
+	assert_eq "$(lclone list --json | gojq -r '[.clones[].name] | join(" ")')" "vm1 vm2" clones
 	assert_eq "$(stat -c %s "$DIR/vm3.lclone")" 0 "the file in the way"
 	lclone activate vm1 vm2
 }
@@ -246,12 +244,12 @@ test_a_signal_stops_between_two_clones() {
 	wait_until [ -e "$DIR/vm3.lclone" ]
 	kill "$maker"
 	wait "$maker" && fail "it was not stopped"
-	count=$(lclone list --json | jq '.clones | length')
+	count=$(lclone list --json | gojq '.clones | length')
 	if [ "$count" -lt 2 ] || [ "$count" -ge 500 ]; then
 		fail "$count clones"
 	fi
 	assert_eq "$(find "$DIR" -name '*.lclone' | wc -l)" "$count" stores
-	assert_eq "$(lclone list --json | jq '[.clones[] | select(.mode == "rw")] | length')" "$count" "active clones"
+	assert_eq "$(lclone list --json | gojq '[.clones[] | select(.mode == "rw")] | length')" "$count" "active clones"
 }
 
 test_a_failed_create_leaves_nothing() {
@@ -267,7 +265,7 @@ test_a_failed_create_leaves_nothing() {
 	expect_fail lclone create vm --template gold --dir "$DIR/nope"
 	assert_eq "$(find "$DIR" -name '*.lclone')" "" "stores left"
 	assert_eq "$(loops_over "$IMAGE")" 0 "loops left"
-	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+	assert_eq "$(lclone list --json | gojq '.clones | length')" 0 clones
 }
 
 test_a_full_directory_is_told_and_left_clean() {
@@ -313,7 +311,7 @@ test_another_origin_is_refused() {
 	lclone deactivate vm
 	cp "$IMAGE" "$DIR/keep"
 	chmod u+w "$IMAGE"
-	dd if=/dev/urandom of="$IMAGE" bs=16M count=1 iflag=fullblock conv=notrunc status=none
+	random 16M | dd of="$IMAGE" bs=1M iflag=fullblock conv=notrunc status=none
 	expect_fail lclone activate vm
 	expect_said "is not the origin it was made of: its content differs"
 	truncate -s 20M "$IMAGE"
@@ -342,13 +340,13 @@ test_a_store_of_another_host_is_refused() {
 	on_exit hostname "$name"
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 1
-	sum=$(md5_of /dev/mapper/vm)
+	sum=$(hash_of /dev/mapper/vm)
 	host_dies
 	hostname "$name"
 	expect_fail lclone activate vm
 	expect_said "it is active on host 'elsewhere'"
 	lclone activate --force vm
-	assert_eq "$(md5_of /dev/mapper/vm)" "$sum" content
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" content
 }
 
 # The module may have been given another name for this host than the kernel has.
@@ -362,13 +360,13 @@ test_p8_host_id_names_this_host() {
 	load_lclone host_id=golem
 	lclone create vm --template gold --dir "$DIR"
 	write_at /dev/mapper/vm 1
-	sum=$(md5_of /dev/mapper/vm)
+	sum=$(hash_of /dev/mapper/vm)
 	host_dies
 	# With one superblock lost there is something to repair.
 	dd if=/dev/zero of="$DIR/vm.lclone" bs=4096 seek=1 count=1 conv=notrunc status=none
 	lclone repair "$DIR/vm.lclone"
 	lclone activate vm
-	assert_eq "$(md5_of /dev/mapper/vm)" "$sum" content
+	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" content
 }
 
 test_in_use_is_refused() {
@@ -436,12 +434,12 @@ test_scan_rebuilds_the_catalog() {
 	write_at /dev/mapper/a 1
 	uuid=$(lclone template show gold --json | json_field .uuid)
 	lclone deactivate a
-	before=$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')
+	before=$(lclone list --json | gojq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')
 	rm "$LCLONE_STATE_DIR/catalog.json"
-	assert_eq "$(lclone list --json | jq '.clones | length')" 0 clones
+	assert_eq "$(lclone list --json | gojq '.clones | length')" 0 clones
 	lclone scan >/dev/null
 	lclone scan "$DIR" >/dev/null
-	assert_eq "$(lclone list --json | jq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')" \
+	assert_eq "$(lclone list --json | gojq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')" \
 		"$before" catalog
 	assert_eq "$(lclone template show gold --json | json_field .uuid)" "$uuid" "uuid of the template"
 	assert_eq "$(status_of b .mode)" rw "mode of b"
@@ -451,7 +449,7 @@ test_scan_rebuilds_the_catalog() {
 	lclone deactivate a
 	cp "$DIR/a.lclone" "$DIR/copy.lclone"
 	lclone scan "$DIR" >/dev/null
-	assert_eq "$(lclone list --json | jq '.clones | length')" 2 clones
+	assert_eq "$(lclone list --json | gojq '.clones | length')" 2 clones
 	assert_eq "$(status_of a .store.path)" "$DIR/a.lclone" "store of a"
 }
 

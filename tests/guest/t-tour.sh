@@ -11,8 +11,8 @@ template_with() {
 	local tree=$DIR/$1.tree
 	mkdir "$tree"
 	echo "$2" >"$tree/version"
-	head -c 8M /dev/urandom >"$tree/same"
-	head -c 8M /dev/urandom >"$tree/other"
+	random 8M >"$tree/same"
+	random 8M >"$tree/other"
 	[ "$1" = gold ] || cp "$DIR/gold.tree/same" "$tree/same"
 	mke2fs -q -t ext4 -d "$tree" "$DIR/$1.img" 64M
 	template_add "$1" "$DIR/$1.img"
@@ -84,7 +84,7 @@ test_life_of_a_clone() {
 	tool_dir 700M
 	template_with gold one
 	template_with silver two
-	same=$(md5_of "$DIR/gold.tree/same")
+	same=$(hash_of "$DIR/gold.tree/same")
 
 	# Template, clone.
 	lclone create vm --template gold --dir "$DIR"
@@ -103,7 +103,7 @@ test_life_of_a_clone() {
 	on_exit umount_if /run/tour/twin
 	[ ! -e /run/tour/twin/later ] || fail "the twin has what was written after the snapshot"
 	log_is_whole /run/tour/twin
-	assert_eq "$(md5_of /run/tour/twin/same)" "$same" "a file of the twin"
+	assert_eq "$(hash_of /run/tour/twin/same)" "$same" "a file of the twin"
 	echo own >/run/tour/twin/own
 	unmounted twin
 
@@ -131,7 +131,7 @@ test_life_of_a_clone() {
 	lclone template remove silver
 	guest_stop
 	log_is_whole "$MNT"
-	assert_eq "$(md5_of "$MNT/same")" "$same" "a file of the clone"
+	assert_eq "$(hash_of "$MNT/same")" "$same" "a file of the clone"
 
 	# Removed, when nobody uses it.
 	expect_fail lclone remove vm

@@ -5,13 +5,13 @@ TEST_TIMEOUT=300
 big_clone() {
 	ORIGIN=$(make_null_blk 96M)
 	STORE=$(make_null_blk 128M)
-	dd if=/dev/urandom of="$ORIGIN" bs=1M count=96 oflag=direct status=none
-	ORIGIN_SUM=$(md5_of "$ORIGIN")
+	random 96M | dd of="$ORIGIN" bs=1M iflag=fullblock oflag=direct status=none
+	ORIGIN_SUM=$(hash_of "$ORIGIN")
 	CLONE=$(clone_up clone "$ORIGIN" "$STORE")
 }
 
 clone_is_whole() {
-	assert_eq "$(md5_of "$ORIGIN")" "$ORIGIN_SUM" origin
+	assert_eq "$(hash_of "$ORIGIN")" "$ORIGIN_SUM" origin
 	assert_eq "$(dev_stat "$ORIGIN" discards)" 0 "discards of the origin"
 	clone_down clone
 	lclone check "$STORE"
@@ -80,9 +80,9 @@ test_mixed_sizes_and_discards_in_the_same_jobs() {
 		assert_eq "$(dev_stat "/dev/mapper/quarter$n" write_sectors)" 65536 "sectors that job $n wrote"
 		remove_dm "quarter$n"
 	done
-	sum=$(md5_of "$CLONE")
+	sum=$(hash_of "$CLONE")
 	clone_is_whole
 	clone_activate clone "$STORE" >/dev/null
-	assert_eq "$(md5_of "$CLONE")" "$sum" "content, activated again"
+	assert_eq "$(hash_of "$CLONE")" "$sum" "content, activated again"
 	clone_is_whole
 }
