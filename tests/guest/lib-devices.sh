@@ -9,7 +9,8 @@ disk() {
 
 # bytes SIZE: a size such as 64M in bytes.
 bytes() {
-	numfmt --from=iec "$1"
+	local -A shift=([K]=10 [M]=20 [G]=30 [T]=40)
+	echo $((${1%[KMGT]} << ${shift[${1: -1}]:-0}))
 }
 
 # sectors DEV

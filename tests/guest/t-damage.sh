@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Metadata blocks that are damaged, whichever they are, or made up by an attacker (P6). t-refuse.sh has
 # what each kind of damage does.
+CPUS=1
 
 # damaged_ready: a clone with data in its leaves 0 and 2, zeros in 3, and off. One checkpoint has
 # written its pages.

@@ -32,7 +32,7 @@ use_fs() {
 }
 
 sums() {
-	(cd "$MNT" && find . -type f -print0 | sort -z | xargs -0 md5sum)
+	(cd "$MNT" && find . -type f -print0 | sort -z | xargs -0 cksum)
 }
 
 # fs_life MKFS MOUNT_OPTIONS CHECK...: the origin holds a filesystem; a clone of it is used.

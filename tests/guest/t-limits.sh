@@ -27,13 +27,16 @@ threads() {
 	ps -e -o comm= | grep -c '^lclone' || true
 }
 
-# Those that udev keeps for some seconds have stacks and page tables.
+# Those that udev keeps for what may come have stacks and page tables; when it reads its rules again, it sends
+# them away.
 no_udev_workers() {
 	! pgrep -P "$(pgrep -o udevd)" >/dev/null
 }
 
 # kernel_memory: KiB that the kernel has for itself.
 kernel_memory() {
+	udevadm settle
+	udevadm control --reload
 	wait_until -t 90 no_udev_workers
 	awk '/^(SUnreclaim|KernelStack|PageTables|Percpu|VmallocUsed):/ { sum += $2 } END { print sum }' /proc/meminfo
 }

@@ -51,7 +51,7 @@ all_there_is() {
 	dmsetup table | sort
 	losetup -n -l -O NAME,BACK-FILE | sort
 	lvs --noheadings 2>/dev/null
-	gojq -S '.clones |= sort_by(.uuid) | .layers |= sort_by(.store_uuid)' "$LCLONE_STATE_DIR/catalog.json"
+	gojq '.clones |= sort_by(.uuid) | .layers |= sort_by(.store_uuid)' "$LCLONE_STATE_DIR/catalog.json"
 }
 
 # refused SAYING VERB...: it fails, saying that and what to do, and nothing has changed by it.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What lies below: origins shorter and longer than the clone, of odd size, of other sectors, or none.
 # When a test ends the origin is what it was, and no write was ever sent to it (P3).
+CPUS=1
 
 # Reads of 21 sectors begin and end anywhere in a block, and at the end of the device.
 same_in_odd_pieces() {

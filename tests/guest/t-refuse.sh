@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Bad input for the kernel: it refuses with words, and nothing is lost. And damage: each metadata
 # block in turn is spoilt, which gives EIO for what it covers and never a wrong byte (P6).
+CPUS=1
 
 # A clone with data, down; SAVED is what its store was.
 refuse_up() {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Whether the guest, its devices and the module are there at all.
+CPUS=1
 
 test_linear_reads_what_was_written() {
 	local dev lin sum

@@ -10,6 +10,12 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 : "${LCLONE:?}" "${HELPERS:?}" "${TOOLS:?}"
 export LCLONE HELPERS TOOLS UBSAN_OPTIONS=print_stacktrace=1
+
+# In memory, where there is room: each format and each verb waits until the disk has what it wrote.
+room_in_memory() {
+	[ "$(df --output=avail --block-size=1G /dev/shm 2>/dev/null | tail -n 1)" -ge 2 ] 2>/dev/null
+}
+[ -n "${TMPDIR:-}" ] || ! room_in_memory || TMPDIR=/dev/shm
 top=$(mktemp -d "${TMPDIR:-/tmp}/lclone-tests.XXXXXX")
 passed=0 failed=0 skipped=0
 

@@ -9,11 +9,11 @@
 #define SECTOR 512u
 #define ALL_SECTORS 0xff
 
-static void garbage(u8 *at, u32 blocks)
+static void garbage(u8 *at)
 {
 	u32 sector;
 
-	for (sector = 0; sector < blocks * LC_BLOCK_SECTORS; sector++) {
+	for (sector = 0; sector < LC_BLOCK_SECTORS; sector++) {
 		u64 value = random_u64() | 1ull << 63;
 
 		memcpy(at + (size_t)sector * SECTOR, &value, sizeof(value));
@@ -30,8 +30,9 @@ struct disk *disk_new(struct kunit *test, u32 blocks)
 	INIT_LIST_HEAD(&disk->under_way);
 	INIT_LIST_HEAD(&disk->cache);
 	disk->durable = calloc(blocks, LC_BLOCK_SIZE);
+	disk->begun = calloc(blocks, sizeof(*disk->begun));
 	KUNIT_ASSERT_NOT_NULL(test, disk->durable);
-	garbage(disk->durable, blocks);
+	KUNIT_ASSERT_NOT_NULL(test, disk->begun);
 	return disk;
 }
 
@@ -52,22 +53,34 @@ void disk_delete(struct disk *disk)
 	free_list(&disk->under_way);
 	free_list(&disk->cache);
 	free(disk->durable);
+	free(disk->begun);
 	disk->durable = NULL;
+	disk->begun = NULL;
 }
 
 void disk_grow(struct disk *disk, u32 blocks)
 {
 	disk->durable = realloc(disk->durable, (size_t)blocks * LC_BLOCK_SIZE);
+	disk->begun = realloc(disk->begun, blocks * sizeof(*disk->begun));
 	KUNIT_ASSERT_NOT_NULL(disk->test, disk->durable);
+	KUNIT_ASSERT_NOT_NULL(disk->test, disk->begun);
 	memset(disk->durable + (size_t)disk->blocks * LC_BLOCK_SIZE, 0,
 	       (size_t)(blocks - disk->blocks) * LC_BLOCK_SIZE);
+	memset(disk->begun + disk->blocks, true, blocks - disk->blocks);
 	disk->blocks = blocks;
 }
 
 void *disk_medium(struct disk *disk, u32 block)
 {
+	u8 *at = disk->durable + (size_t)block * LC_BLOCK_SIZE;
+
 	KUNIT_ASSERT_LT(disk->test, block, disk->blocks);
-	return disk->durable + (size_t)block * LC_BLOCK_SIZE;
+	if (!disk->begun[block]) {
+		/* Most blocks of most disks are never looked at. */
+		disk->begun[block] = true;
+		garbage(at);
+	}
+	return at;
 }
 
 /* Whether the operation that begins now fails. */
@@ -210,7 +223,7 @@ void disk_discard(struct disk *disk, u32 block, u32 count)
 {
 	for (; count-- && block < disk->blocks; block++) {
 		forget(disk, block, ALL_SECTORS);
-		garbage(disk_medium(disk, block), 1);
+		garbage(disk_medium(disk, block));
 	}
 }
 

@@ -33,7 +33,8 @@ struct disk_io {
 struct disk {
 	struct kunit *test;
 	u32 blocks;
-	u8 *durable;
+	u8 *durable;		/* by way of disk_medium() */
+	bool *begun;		/* for each block: whether @durable has its garbage */
 	struct list_head under_way;	/* of struct disk_io */
 	struct list_head cache;		/* the same, oldest first */
 	u64 clock;			/* counts events */

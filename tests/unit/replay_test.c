@@ -351,14 +351,16 @@ static void p6_mutated_journals_do_no_harm(struct kunit *test)
 
 	rounds(host, 6);
 	super = host->store.super;
-	good = kunit_kzalloc(test, host->disk->blocks * LC_BLOCK_SIZE, GFP_KERNEL);
-	memcpy(good, host->disk->durable, host->disk->blocks * LC_BLOCK_SIZE);
+	good = kunit_kzalloc(test, 1024 * LC_BLOCK_SIZE, GFP_KERNEL);
+	for (k = 0; k < 1024; k++)
+		memcpy(good + k * LC_BLOCK_SIZE, disk_medium(host->disk, k), LC_BLOCK_SIZE);
 	host_drop(host);
 	for (i = 0; i < random_rounds(1500); i++) {
 		u32 address = ring_address(&super, random_below(6));
 		struct lc_disk_journal *disk;
 
-		memcpy(host->disk->durable, good, 1024 * LC_BLOCK_SIZE);
+		for (k = 0; k < 1024; k++)
+			memcpy(disk_medium(host->disk, k), good + k * LC_BLOCK_SIZE, LC_BLOCK_SIZE);
 		disk = disk_medium(host->disk, address);
 		for (k = random_below(3); k < 3; k++)
 			((u8 *)disk)[random_chance(80) ? 8 + random_below(80) :
