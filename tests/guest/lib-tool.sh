@@ -46,23 +46,25 @@ tool_image() {
 
 # template_add NAME IMAGE [OPTION]...: a template. When the test ends, its image is compared with what it was.
 template_add() {
-	local copy=/dev/shm/origin-${2//\//-}
 	lclone template add "$@"
-	cp "$2" "$copy"
-	on_exit rm -f "$copy"
-	on_exit image_untouched "$2" "$copy"
+	cp "$2" "$(copy_of "$2")"
+	on_exit rm -f "$(copy_of "$2")"
+	on_exit image_untouched "$2"
+}
+copy_of() {
+	echo "/dev/shm/origin-${1//\//-}"
 }
 
-# image_untouched IMAGE COPY: P3. A block device may remember what it read before something else wrote.
+# image_untouched IMAGE: P3. A block device may remember what it read before something else wrote.
 image_untouched() {
-	[ -e "$2" ] || return 0
+	[ -e "$(copy_of "$1")" ] || return 0
 	[ ! -b "$1" ] || blockdev --flushbufs "$1"
-	cmp "$1" "$2" || { echo "FAIL: the template's image $1 has changed" && return 1; }
+	cmp "$1" "$(copy_of "$1")" || { echo "FAIL: the template's image $1 has changed" && return 1; }
 }
 
 # image_given_up IMAGE: the test itself changes or removes it from here on.
 image_given_up() {
-	rm "/dev/shm/origin-${1//\//-}"
+	rm "$(copy_of "$1")"
 }
 
 # tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.

@@ -52,9 +52,11 @@ test_template_in_use_is_refused() {
 
 test_template_verify_finds_a_changed_byte() {
 	tool_up
-	image_given_up "$IMAGE"
 	chmod u+w "$IMAGE"
 	printf 'what nobody drew' | dd of="$IMAGE" bs=1 seek=5000000 conv=notrunc status=none
+	# Nor would any other test miss it.
+	expect_fail image_untouched "$IMAGE"
+	image_given_up "$IMAGE"
 	expect_fail lclone template verify gold
 	assert_eq "$RC" 3 status
 	expect_said "content differs"

@@ -116,6 +116,11 @@ test_unfinished_child_of_a_snapshot_set() {
 	json '.clones | map(select(.name == "b"))[0].store.path == "'"$b2"'"'
 }
 
+# merge_status: how a consolidation ends that has nothing to do: it wants the kernel's target all the same.
+merge_status() {
+	if [ -d /sys/module/dm_lclone ]; then echo 0; else echo 1; fi
+}
+
 # The one that has it has another one since: the other is still to have it, for which it takes a kernel.
 test_set_whose_store_is_a_layer_now() {
 	set_begun
@@ -125,7 +130,7 @@ test_set_whose_store_is_a_layer_now() {
 	expect 0 lclone format "$dev" --origin - --layer "$a" --layer "$a2"
 	"$HELPERS/freeze-store" "$a2" two
 	expect 0 lclone scan "$a" "$a2" "$dev" "$b" "$b2"
-	expect 1 lclone consolidate b
+	expect "$(merge_status)" lclone consolidate b
 	! grep -q 'has been undone' err || fail "it is undone"
 	expect 0 lclone info "$b2"
 	expect 0 lclone list --json
@@ -144,9 +149,11 @@ test_p7_set_of_which_one_is_not_there() {
 	says 'finished or undone depends on a store that cannot be read'
 	cmp before state/catalog.json
 	losetup "$a2" a2.img
-	expect 1 lclone consolidate b
+	expect "$(merge_status)" lclone consolidate b
 	! grep -q 'has been undone\|cannot be read' err || fail "it is undone, or not seen to have begun"
 	expect 0 lclone info "$b2"
+	# Where the kernel has the target it is finished by now.
+	[ "$(merge_status)" -ne 0 ] || return 0
 	losetup -d "$a2"
 	expect 0 lclone remove --force a
 	expect 0 lclone consolidate b

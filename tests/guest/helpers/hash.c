@@ -27,8 +27,10 @@ int main(int argc, char **argv)
 	void *buffer;
 	int fd;
 
-	if (argc != 2 && argc != 4)
+	if (argc != 2 && argc != 4) {
+		fprintf(stderr, "usage: hash FILE [OFFSET BYTES]\n");
 		return 2;
+	}
 	if (argc == 4) {
 		offset = strtoull(argv[2], NULL, 10);
 		left = strtoull(argv[3], NULL, 10);

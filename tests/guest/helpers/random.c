@@ -23,6 +23,10 @@ int main(int argc, char **argv)
 	unsigned long long left = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
 	uint64_t state = 0;
 
+	if (!left) {
+		fprintf(stderr, "usage: random BYTES\n");
+		return 2;
+	}
 	while (!state) {
 		if (getrandom(&state, sizeof(state), 0) != sizeof(state)) {
 			perror("random: getrandom");
