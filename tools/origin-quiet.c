@@ -63,21 +63,56 @@ static bool same_object(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Whether descriptor @fd of process @process may write. */
-static bool open_for_writing(const char *process, const char *fd)
+/* What /proc says of a descriptor, all of it of one file. */
+struct descriptor {
+	unsigned int flags;
+	unsigned long mount, inode;
+};
+
+static struct descriptor descriptor_of(const char *process, const char *fd)
 {
+	struct descriptor descriptor = { .flags = O_RDONLY };
 	char *path = print_string("/proc/%s/fdinfo/%s", process, fd);
 	FILE *file = fopen(path, "re");
-	unsigned int flags = O_RDONLY;
 	char line[128];
 
 	free(path);
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			break;
+	while (file && fgets(line, sizeof(line), file)) {
+		sscanf(line, "flags: %o", &descriptor.flags);
+		sscanf(line, "mnt_id: %lu", &descriptor.mount);
+		sscanf(line, "ino: %lu", &descriptor.inode);
+	}
 	if (file)
 		fclose(file);
-	return (flags & O_ACCMODE) != O_RDONLY;
+	return descriptor;
+}
+
+/*
+ * Whether descriptor @fd of @process is @st, and may write.  It may have become
+ * another file between two looks: a reference of our own tells whether it has.
+ */
+static bool descriptor_writes(const char *process, const char *fd, const struct stat *st)
+{
+	char *path = print_string("/proc/%s/fd/%s", process, fd);
+	int own = open(path, O_PATH | O_CLOEXEC);
+	struct descriptor same, theirs;
+	struct stat other;
+	bool writes = false;
+	char *name;
+
+	free(path);
+	if (own < 0)
+		return false;
+	if (!fstat(own, &other) && same_object(st, &other)) {
+		name = print_string("%d", own);
+		same = descriptor_of("self", name);
+		theirs = descriptor_of(process, fd);
+		writes = theirs.mount == same.mount && theirs.inode == same.inode &&
+			 (theirs.flags & O_ACCMODE) != O_RDONLY;
+		free(name);
+	}
+	close(own);
+	return writes;
 }
 
 /* Whether @process has @st open for writing. */
@@ -87,14 +122,11 @@ static bool process_writes(const char *process, const struct stat *st)
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 	bool writes = false;
-	struct stat other;
 
 	free(path);
 	while (dir && !writes && (entry = readdir(dir)))
 		writes = isdigit((unsigned char)*entry->d_name) &&
-			 !fstatat(dirfd(dir), entry->d_name, &other, 0) &&
-			 same_object(st, &other) &&
-			 open_for_writing(process, entry->d_name);
+			 descriptor_writes(process, entry->d_name, st);
 	if (dir)
 		closedir(dir);
 	return writes;

@@ -44,6 +44,27 @@ test_template() {
 	json '.sha256 == null'
 }
 
+# Of a process that opens it and another file in turn, under the same descriptors, nobody says that it
+# writes to it: it reads the one and writes to the other.
+test_descriptor_that_becomes_another_file() {
+	local i
+	file gold.img 1M
+	true >other
+	export LCLONE_STATE_DIR=$PWD/state
+	while :; do
+		exec 5<gold.img 6<gold.img 7<gold.img 8<gold.img
+		exec 5>other 6>other 7>other 8>other
+	done &
+	reader=$!
+	trap 'kill "$reader"' EXIT
+	for ((i = 0; i < 40; i++)); do
+		expect 0 lclone template add gold gold.img --quick
+		expect 0 lclone template remove gold
+	done
+	exec 5>>gold.img
+	refused 'has it open for writing' lclone template add gold gold.img
+}
+
 test_qcow2() {
 	command -v qemu-img >/dev/null || skip "no qemu-img"
 	catalog
