@@ -133,8 +133,8 @@ test_p8_store_inside_its_origin() {
 	# The table is gone from the disk, and with it what udev knew of partitions; the kernel is told.
 	udevadm settle
 	retry blockdev --rereadpt "$whole"
-	addpart "$whole" 1 2048 24576
-	addpart "$whole" 2 32768 16384
+	"$HELPERS/add-partition" "$whole" 1 2048 24576
+	"$HELPERS/add-partition" "$whole" 2 32768 16384
 	udevadm settle
 	refused "lie in each other" "0 24576 lclone $part $whole 0"
 	clone_format "$part" "${whole}p2"

@@ -540,7 +540,8 @@ test_p8_store_that_has_come_into_its_origin() {
 	lclone create vm --template gold --store "$STORE"
 	lclone deactivate vm
 	image_given_up "$origin"
-	dd if="$BELOW" of="$file" bs=4K seek=8192 conv=sparse,notrunc status=none
+	# Not through the page cache of that device, which may be from before anything was written below it.
+	dd if="$BELOW" iflag=direct ibs=1M of="$file" obs=4K seek=8192 conv=sparse,notrunc status=none
 	blockdev --flushbufs "$origin"
 	below_table "0 $(sectors "$BELOW") linear $origin 65536"
 	expect_fail lclone activate vm
