@@ -345,7 +345,7 @@ static void p6_block_that_changes_between_two_reads_does_no_harm(struct kunit *t
 static void p6_mutated_journals_do_no_harm(struct kunit *test)
 {
 	struct host *host = small(test);
-	u32 opened = 0, refused = 0, i, k;
+	u32 tries = random_rounds(1500), opened = 0, refused = 0, i, k;
 	struct lc_super super;
 	u8 *good;
 
@@ -355,7 +355,7 @@ static void p6_mutated_journals_do_no_harm(struct kunit *test)
 	for (k = 0; k < 1024; k++)
 		memcpy(good + k * LC_BLOCK_SIZE, disk_medium(host->disk, k), LC_BLOCK_SIZE);
 	host_drop(host);
-	for (i = 0; i < random_rounds(1500); i++) {
+	for (i = 0; i < tries; i++) {
 		u32 address = ring_address(&super, random_below(6));
 		struct lc_disk_journal *disk;
 
@@ -373,8 +373,8 @@ static void p6_mutated_journals_do_no_harm(struct kunit *test)
 			opened++;
 		host_drop(host);
 	}
-	KUNIT_EXPECT_GT(test, opened, 50);
-	KUNIT_EXPECT_GT(test, refused, 50);
+	KUNIT_EXPECT_GE(test, opened, tries / 29);
+	KUNIT_EXPECT_GE(test, refused, tries / 29);
 	disk_delete(host->disk);
 }
 

@@ -381,7 +381,7 @@ static void use_all(struct host *host)
 static void p6_hostile_stores_do_no_harm(struct kunit *test)
 {
 	struct host *host = small(test);
-	u32 opened = 0, i, k, pages = 0, page[600];
+	u32 tries = random_rounds(1500), opened = 0, i, k, pages = 0, page[600];
 	size_t bytes;
 	u8 *good;
 
@@ -399,7 +399,7 @@ static void p6_hostile_stores_do_no_harm(struct kunit *test)
 		    magic == LC_MAGIC_NODE)
 			page[pages++] = i;
 	}
-	for (i = 0; i < random_rounds(1500); i++) {
+	for (i = 0; i < tries; i++) {
 		memcpy(host->disk->durable, good, bytes);
 		for (k = random_below(4); k < 4; k++) {
 			u32 address = page[random_below(random_chance(40) ? 2 : pages)];
@@ -419,7 +419,7 @@ static void p6_hostile_stores_do_no_harm(struct kunit *test)
 		if (host->open)
 			host_drop(host);
 	}
-	KUNIT_EXPECT_GT(test, opened, 20);
+	KUNIT_EXPECT_GE(test, opened, tries / 71);
 	disk_delete(host->disk);
 }
 

@@ -3,6 +3,7 @@
 # LCLONE_UNIT_PERMILLE=N does more or less of the long random tests, LCLONE_UNIT_SEED=N seeds them.
 TEST_TIMEOUT=600
 
+MODULES=/repo/tests/unit/kernel
 RESULTS=/sys/kernel/debug/kunit
 
 # cases: how many there should be. format_test.c cannot be built in a kernel.
@@ -12,12 +13,14 @@ cases() {
 }
 
 test_unit_tests_pass_in_the_kernel() {
-	local module=/repo/tests/unit/kernel/lclone-test.ko ok bad
-	[ -e "$module" ] || skip "only with a kernel that has KUnit"
+	local ok bad
+	[ -e "$MODULES/lclone-test.ko" ] || skip "only with a kernel that has KUnit"
 	# insmod returns when the last suite is done.
 	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 	on_exit eval 'echo 120 >/proc/sys/kernel/hung_task_timeout_secs'
-	insmod "$module" "permille=${LCLONE_UNIT_PERMILLE:-2}" "seed=${LCLONE_UNIT_SEED:-20240501}"
+	insmod "$MODULES/lclone-test-random.ko" "permille=${LCLONE_UNIT_PERMILLE:-2}" "seed=${LCLONE_UNIT_SEED:-20240501}"
+	on_exit rmmod lclone_test_random
+	insmod "$MODULES/lclone-test.ko"
 	on_exit rmmod lclone_test
 	ok=$(cat "$RESULTS"/*/results | grep -c '^ *ok [0-9]* ' || true)
 	bad=$(cat "$RESULTS"/*/results | grep -c '^ *not ok ' || true)

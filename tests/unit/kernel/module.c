@@ -11,15 +11,6 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <stdlib.h>
-#include "../random.h"
-
-static ulong seed = 20240501;
-module_param(seed, ulong, 0444);
-MODULE_PARM_DESC(seed, "seeds the random tests");
-
-static uint permille = 1000;
-module_param(permille, uint, 0444);
-MODULE_PARM_DESC(permille, "how much of the long random tests is done");
 
 /* What was asked for, in front of it. */
 struct memory {
@@ -93,19 +84,5 @@ void *unit_zalloc(struct kunit *test, size_t bytes)
 	return memory;
 }
 
-/* KUnit runs the suites when this has returned. */
-static int __init start(void)
-{
-	random_seed(seed);
-	random_limit(permille);
-	return 0;
-}
-
-static void __exit stop(void)
-{
-}
-
-module_init(start);
-module_exit(stop);
 MODULE_DESCRIPTION("unit tests of dm-lclone");
 MODULE_LICENSE("GPL");
