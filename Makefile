@@ -49,7 +49,7 @@ install: all
 
 check:
 	@tests/deps.sh
-	@tests/check --together $(HOST_SUITES) --then $(GUEST_SUITES)
+	@tests/check --together $(HOST_SUITES) --then $(GUEST_SUITES) debug-brief
 
 check-style style:
 	@tests/style
@@ -97,6 +97,11 @@ check-debug:
 	@tests/deps.sh guest
 	@tests/check $(DEBUG_SUITES)
 
+# What "make check" does of all this.
+check-debug-brief:
+	@LCLONE_MUTANTS=20 tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh \
+		$(call GUEST_TESTS,smoke) tests/guest/debug/t-memory.sh tests/guest/debug/t-hostile.sh
+
 check-debug-bites:
 	@tests/guest/run --kernel debug tests/guest/debug/t-bites.sh
 
@@ -134,4 +139,4 @@ clean:
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-tools-main check-tools-damage check-fuzz fuzz check-kernels \
 	check-guest check-guest-bookworm check-guest-trixie check-guest-sid check-debug \
-	$(DEBUG_SUITES:%=check-%) check-debug-guest-all check-debug-leaks demo bench clean
+	$(DEBUG_SUITES:%=check-%) check-debug-brief check-debug-guest-all check-debug-leaks demo bench clean
