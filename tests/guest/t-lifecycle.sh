@@ -47,7 +47,7 @@ test_p8_older_copy_of_the_store_is_refused_each_time() {
 	both same write 1M 64K fsync
 	dmsetup suspend clone
 	copy=$(make_loop 32M)
-	dd if="$STORE" of="$copy" bs=1M oflag=direct status=none
+	dd if="$STORE" iflag=direct of="$copy" bs=1M oflag=direct status=none
 	dmsetup resume clone
 	both same write 2M 64K fsync
 	dmsetup suspend clone
