@@ -1,20 +1,15 @@
 # shellcheck shell=bash
 # In the guest: for how long I/O is held. A test file sources it, and lib-tool.sh.
 
-# writes_of DEV: how many it has had.
-writes_of() {
-	local stat
-	read -ra stat <"/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
-	echo "${stat[4]}"
-}
-writes_beyond() { [ "$(writes_of "$1")" -gt "$2" ]; }
+# writes_beyond DEV COUNT
+writes_beyond() { [ "$(dev_stat "$1" writes)" -gt "$2" ]; }
 
 # load DEV: writes in the background; sets LOAD. It is under way when this returns: what is measured is not
 # the time before it, and a fio that is told to end while it makes its jobs ready may go on for the hour.
 # Bursts of eight at once, and not all that the guest can do, so that an emulated one gets on with the verbs.
 load() {
 	local before
-	before=$(writes_of "$1")
+	before=$(dev_stat "$1" writes)
 	fio --name=load --filename="$1" --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite --bs=4k \
 		--size=8M --rate_iops=2000 --time_based --runtime=3600 --output=/dev/null &
 	LOAD=$!
