@@ -50,8 +50,8 @@ noted() {
 	done
 }
 
-# random KIND NAME FIO_RW IOS SEED: 4K at depth 16; the seed tells which blocks in which order.
-random() {
+# random_io KIND NAME FIO_RW IOS SEED: 4K at depth 16; the seed tells which blocks in which order.
+random_io() {
 	job "$1" "$2" 4096 --rw="$3" --ioengine=libaio --iodepth=16 \
 		--io_size="$(($4 * 4096))" --size="$ORIGIN_SIZE" --randseed="$5"
 }
@@ -77,11 +77,11 @@ fresh() {
 }
 
 random_jobs() {
-	random "$1" read-shared randread "$RANDOM_IOS" 1
+	random_io "$1" read-shared randread "$RANDOM_IOS" 1
 	sequential "$1" seq-read-shared read "$LOOPS"
-	random "$1" first-write randwrite "$FIRST_IOS" 1
-	random "$1" overwrite randwrite "$RANDOM_IOS" 1
-	random "$1" read-mixed randread "$RANDOM_IOS" 3
+	random_io "$1" first-write randwrite "$FIRST_IOS" 1
+	random_io "$1" overwrite randwrite "$RANDOM_IOS" 1
+	random_io "$1" read-mixed randread "$RANDOM_IOS" 3
 }
 
 synced_jobs() {
@@ -96,7 +96,7 @@ sequential_jobs() {
 	sequential "$1" seq-read-drift read "$LOOPS"
 }
 
-layered_jobs() { random "$1" read-layers randread "$RANDOM_IOS" 1; }
+layered_jobs() { random_io "$1" read-layers randread "$RANDOM_IOS" 1; }
 
 run_jobs() {
 	local part

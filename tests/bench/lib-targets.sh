@@ -15,13 +15,13 @@ make_devices() {
 	ORIGIN=$(make_null_blk "$ORIGIN_SIZE")
 	STORE=$(make_null_blk "$STORE_SIZE")
 	POOL_META=$(make_null_blk "$POOL_META_SIZE")
-	fill "$ORIGIN" 0
-	fill "$STORE" 0xa5
-	fill "$POOL_META" 0
+	fill_device "$ORIGIN" 0
+	fill_device "$STORE" 0xa5
+	fill_device "$POOL_META" 0
 }
 
-# fill DEV BYTE
-fill() {
+# fill_device DEV BYTE
+fill_device() {
 	fio --name=fill --filename="$1" --rw=write --bs=1M --direct=1 --buffer_pattern="$2" \
 		--output=/dev/null
 }

@@ -80,8 +80,8 @@ write_at() {
 	random 1M | dd of="$1" bs=1M seek="$2" iflag=fullblock oflag=direct conv=fsync,notrunc status=none
 }
 
-# status_of NAME JQ_FILTER
-status_of() {
+# tool_status NAME JQ_FILTER
+tool_status() {
 	if [[ $2 =~ ^(\.[a-z_]+)+$ ]]; then
 		lclone status "$1" --json | json_field "$2"
 	else
@@ -96,7 +96,7 @@ sum() {
 
 # layers_of NAME: the names of the snapshots it stands on, oldest first; "-" for a layer without one.
 layers_of() {
-	status_of "$1" '[.layers[] | .snapshot // "-"] | join(" ")'
+	tool_status "$1" '[.layers[] | .snapshot // "-"] | join(" ")'
 }
 
 # killed_at N VERB...: the tool dies before its Nth step; false when it had fewer.

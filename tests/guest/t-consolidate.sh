@@ -101,7 +101,7 @@ test_remove_from_the_middle() {
 	lclone snapshot upper u1
 	lclone deactivate upper
 	lclone remove upper@u1
-	lclone check --quiet "$(status_of upper .store.path)"
+	lclone check --quiet "$(tool_status upper .store.path)"
 	rm "$LCLONE_STATE_DIR/catalog.json"
 	lclone scan "$DIR" >/dev/null
 	lclone activate upper

@@ -126,8 +126,8 @@ test_life_of_a_clone() {
 
 	# Flattened: it needs no template any more.
 	goes_on lclone flatten vm
-	assert_eq "$(status_of vm .clone_type)" independent type
-	assert_eq "$(status_of vm .shared_bytes)" 0 "shared"
+	assert_eq "$(tool_status vm .clone_type)" independent type
+	assert_eq "$(tool_status vm .shared_bytes)" 0 "shared"
 	lclone template remove silver
 	guest_stop
 	log_is_whole "$MNT"
