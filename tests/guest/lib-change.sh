@@ -17,7 +17,7 @@ zeros_at() {
 in_order() {
 	lclone activate "$1"
 	assert_eq "$(dmsetup info -c --noheadings -o suspended "$1")" Active state
-	assert_eq "$(status_of "$1" .mode)" rw mode
+	assert_eq "$(tool_status "$1" .mode)" rw mode
 }
 
 # fill NAME BYTES: writes that need new space, until they are done or wait; sets FILL.
@@ -27,5 +27,5 @@ fill() {
 	FILL=$!
 }
 waits_for_space() {
-	[ "$(status_of "$1" .space)" = full ]
+	[ "$(tool_status "$1" .space)" = full ]
 }

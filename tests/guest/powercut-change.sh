@@ -36,7 +36,7 @@ phase2() {
 	size=$(blockdev --getsize64 /dev/mapper/vm)
 	truncate -s "$size" "$MODEL"
 	cmp "$MODEL" /dev/mapper/vm
-	echo "$(status_of vm .origin.template), $((size >> 20)) MiB"
+	echo "$(tool_status vm .origin.template), $((size >> 20)) MiB"
 	[ "$size" -gt 16777216 ] || fail "the power was cut before the clone grew"
 	lclone rebase vm --template two
 	lclone resize vm +4M

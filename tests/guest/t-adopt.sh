@@ -131,7 +131,7 @@ test_adopted_after_a_boot() {
 	write_at /dev/mapper/disk 3
 	now=$(sum disk)
 	reboot_like
-	assert_eq "$(status_of vm .mode)" lost "mode before it is activated"
+	assert_eq "$(tool_status vm .mode)" lost "mode before it is activated"
 	exec {held}</dev/mapper/disk
 	expect_fail lclone activate vm
 	expect_said "is in use as it was before it was adopted"

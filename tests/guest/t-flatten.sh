@@ -11,8 +11,8 @@ TEST_TIMEOUT=400
 
 # flat NAME: nothing lies below it any more.
 flat() {
-	assert_eq "$(status_of "$1" .clone_type)" independent type
-	assert_eq "$(status_of "$1" .shared_bytes)" 0 shared
+	assert_eq "$(tool_status "$1" .clone_type)" independent type
+	assert_eq "$(tool_status "$1" .shared_bytes)" 0 shared
 	assert_eq "$(dmsetup table "$1" | cut -d' ' -f4,6)" "- 0" "origin and layers of the table"
 }
 
@@ -132,14 +132,14 @@ test_flatten_is_stopped_and_goes_on() {
 	sum=$(sum_of vm 16)
 	lclone flatten vm --rate 512K 2>/run/said &
 	pid=$!
-	copied() { [ "$(status_of vm .shared_bytes)" -lt 14000000 ]; }
+	copied() { [ "$(tool_status vm .shared_bytes)" -lt 14000000 ]; }
 	wait_until copied
 	kill -INT "$pid"
 	! wait "$pid" || fail "it was stopped, and says that it is done"
 	grep -q "stopped; what is done stays done" /run/said
-	left=$(status_of vm .shared_bytes)
+	left=$(tool_status vm .shared_bytes)
 	[ "$left" -gt 0 ] || fail "it went on to the end"
-	assert_eq "$(status_of vm .clone_type)" linked type
+	assert_eq "$(tool_status vm .clone_type)" linked type
 	assert_eq "$(sum_of vm 16)" "$sum" "content of a half"
 	expect_fail lclone flatten vm
 	expect_said "its store is full"
@@ -159,10 +159,10 @@ test_snapshot_during_a_flatten() {
 	sum=$(sum_of vm 16)
 	lclone flatten vm --rate 2M &
 	pid=$!
-	copied() { [ "$(status_of vm .shared_bytes)" -lt 15000000 ]; }
+	copied() { [ "$(tool_status vm .shared_bytes)" -lt 15000000 ]; }
 	wait_until copied
 	kill -STOP "$pid"
-	[ "$(status_of vm .shared_bytes)" -gt 0 ] || fail "the pass is over"
+	[ "$(tool_status vm .shared_bytes)" -gt 0 ] || fail "the pass is over"
 	lclone snapshot vm one
 	kill -CONT "$pid"
 	wait "$pid"
@@ -184,7 +184,7 @@ test_tool_killed_in_a_flatten() {
 		killed_at "$n" flatten vm || break
 		in_order vm
 		assert_eq "$(sum_of vm 16)" "$sum" "content, killed at $n"
-		types+=" $(status_of vm .clone_type)"
+		types+=" $(tool_status vm .clone_type)"
 		lclone flatten vm
 		flat vm
 		assert_eq "$(sum_of vm 16)" "$sum" "content, flattened at last"
@@ -202,16 +202,16 @@ test_rethin_frees_what_lies_below() {
 	write_at /dev/mapper/vm 2
 	write_at /dev/mapper/vm 12
 	sum=$(sum_of vm 16)
-	assert_eq "$(status_of vm .data_bytes)" 9437184 "data before"
+	assert_eq "$(tool_status vm .data_bytes)" 9437184 "data before"
 	# All of the clone is looked at.
 	keeps_rate 8388608 16777216 rethin vm
 	gojq -e '.freed_bytes == 7340032' /run/out
-	assert_eq "$(status_of vm .data_bytes)" 2097152 "data after"
+	assert_eq "$(tool_status vm .data_bytes)" 2097152 "data after"
 	assert_eq "$(sum_of vm 16)" "$sum" content
 	# One long verb at a time: what the one copies the other would free.
 	lclone flatten vm --rate 1M &
 	pid=$!
-	copied() { [ "$(status_of vm .data_bytes)" -gt 2097152 ]; }
+	copied() { [ "$(tool_status vm .data_bytes)" -gt 2097152 ]; }
 	wait_until copied
 	expect_fail lclone rethin vm
 	expect_said "another lclone works on it"
@@ -222,6 +222,6 @@ test_rethin_frees_what_lies_below() {
 	lclone rethin vm | grep freed
 	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
 	lclone activate vm
-	assert_eq "$(status_of vm .data_bytes)" 2097152 "data at last"
+	assert_eq "$(tool_status vm .data_bytes)" 2097152 "data at last"
 	assert_eq "$(sum_of vm 16)" "$sum" "content, activated again"
 }

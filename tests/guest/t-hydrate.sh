@@ -115,7 +115,7 @@ test_hydrate_through_layers() {
 	write_at "$CLONE" 7
 	sum=$(hash_of "$CLONE")
 	over_all hydrate 1000
-	assert_eq "$(status_of clone .shared_bytes)" 0 "shared bytes"
+	assert_eq "$(tool_status clone .shared_bytes)" 0 "shared bytes"
 	assert_eq "$(hash_of "$CLONE")" "$sum" "the clone's content"
 }
 

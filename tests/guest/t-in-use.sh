@@ -12,7 +12,7 @@ TEST_TIMEOUT=300
 # store_whole NAME: that of a clone which is taken down for it.
 store_whole() {
 	lclone deactivate "$1"
-	lclone check --quiet "$(status_of "$1" .store.path)" || fail "the check found damage in the store of $1"
+	lclone check --quiet "$(tool_status "$1" .store.path)" || fail "the check found damage in the store of $1"
 	lclone activate "$1"
 }
 

@@ -25,7 +25,7 @@ ranges() {
 test_live_is_what_it_is_when_it_rests() {
 	local store want mib=1048576
 	live_up 64M
-	store=$(status_of vm .store.path)
+	store=$(tool_status vm .store.path)
 	assert_eq "$(ranges vm@one vm)" "" "ranges, nothing written"
 	# Acknowledged, and never flushed.
 	random 2M | dd of=/dev/mapper/vm bs=1M seek=3 iflag=fullblock oflag=direct conv=notrunc status=none
@@ -102,7 +102,7 @@ within() {
 test_live_under_load() {
 	local n store fio checkpoints
 	live_up 256M
-	store=$(status_of vm .store.path)
+	store=$(tool_status vm .store.path)
 	: >/run/marks
 	fio --filename=/dev/mapper/vm --size=64M --ioengine=libaio --direct=1 --iodepth=8 --time_based \
 		--runtime=100000 --norandommap --name=writes --rw=randwrite --bsrange=4k-32k --fsync=64 \
@@ -136,5 +136,5 @@ test_live_under_load() {
 	kill -INT "$fio"
 	wait "$checkpoints" "$fio" || true
 	lclone deactivate vm
-	lclone check --quiet "$(status_of vm .store.path)"
+	lclone check --quiet "$(tool_status vm .store.path)"
 }

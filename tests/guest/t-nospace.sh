@@ -44,8 +44,9 @@ writer_ends() {
 	wait "$WRITER" || true
 }
 
-# all_there_is: files, devices and their tables, loops, volumes and the catalog.
+# all_there_is: files, devices and their tables, loops, volumes and the catalog. udev opens a device at times.
 all_there_is() {
+	udevadm settle
 	find "$DIR" -type f ! -name ballast -printf '%f %s\n' | sort
 	dmsetup info -c --noheadings -o name,suspended,tables_loaded,open | sort
 	dmsetup table | sort
@@ -175,11 +176,11 @@ test_commit_without_room_for_the_image() {
 }
 # goes_on NAME: it has been written to since it was frozen, and nothing waits.
 goes_on() {
-	[ "$(status_of "$1" '.data_bytes > 4096 and .target.waiting_for_space == 0')" = true ]
+	[ "$(tool_status "$1" '.data_bytes > 4096 and .target.waiting_for_space == 0')" = true ]
 }
 
 fill_waits() {
-	[ "$(status_of vm .target.waiting_for_space)" -gt 0 ]
+	[ "$(tool_status vm .target.waiting_for_space)" -gt 0 ]
 }
 
 # not_written MIB COUNT: the model gets what there is of a write that failed.
@@ -201,7 +202,7 @@ test_p5_no_space_in_the_filesystem_of_the_store() {
 	wait_until fill_waits
 	# What has its place is written, read and made durable meanwhile.
 	both write 1M+512 64K fsync
-	assert_eq "$(status_of vm '[.mode, .space] | join(" ")')" "rw full" "mode and space"
+	assert_eq "$(tool_status vm '[.mode, .space] | join(" ")')" "rw full" "mode and space"
 	lclone set vm --error-if-no-space
 	! wait $! || fail "the writer was not told"
 	not_written 4 4

@@ -28,7 +28,7 @@ differ_at() {
 # on_gold2 NAME: it stands on gold2 alone.
 on_gold2() {
 	local number
-	assert_eq "$(status_of "$1" .origin.template)" gold2 template
+	assert_eq "$(tool_status "$1" .origin.template)" gold2 template
 	number=$(losetup -n -O MAJ:MIN -j "$IMAGE2" | tr -d ' ')
 	assert_eq "$(dmsetup table "$1" | cut -d' ' -f4,6)" "$number 0" "origin and layers of the table"
 }
@@ -111,7 +111,7 @@ test_rebase_through_layers() {
 	expect_fail lclone template remove gold
 	lclone rollback vm one
 	assert_eq "$(sum_of vm 16)" "$one" "content of the snapshot"
-	assert_eq "$(status_of vm .origin.template)" gold "template of the snapshot"
+	assert_eq "$(tool_status vm .origin.template)" gold "template of the snapshot"
 	lclone remove vm
 	lclone template remove gold
 }
@@ -179,7 +179,7 @@ test_update_to_a_longer_template() {
 	expect_fail lclone rebase large --template gold2 --update --force
 	expect_said "shows no more than the first 16M of a template, and gold2 is longer"
 	expect_said "lclone create NAME --template gold2"
-	assert_eq "$(status_of large .origin.template)" gold template
+	assert_eq "$(tool_status large .origin.template)" gold template
 	lclone rebase vm --template gold2 --update --force 2>/run/said
 	grep "gold2 is longer: the clone keeps its size of 16M" /run/said
 	on_gold2 vm
@@ -220,7 +220,7 @@ test_filesystem_in_use_is_rebased() {
 		--ioengine=psync --fsync=32 --verify=crc32c --verify_fatal=1 --output=/run/fio.out &
 	fio=$!
 	lclone rebase vm --template fs2 --rate 8M
-	assert_eq "$(status_of vm .origin.template)" fs2 template
+	assert_eq "$(tool_status vm .origin.template)" fs2 template
 	wait "$fio" || fail "$(</run/fio.out)"
 	lclone template remove fs
 	sync
@@ -239,11 +239,11 @@ test_full_store_ends_it() {
 	sum=$(sum_of vm 16)
 	expect_fail lclone rebase vm --template other
 	expect_said "its store is full"
-	assert_eq "$(status_of vm .origin.template)" gold template
+	assert_eq "$(tool_status vm .origin.template)" gold template
 	assert_eq "$(sum_of vm 16)" "$sum" "content of a full one"
 	lclone extend vm --size 40M
 	lclone rebase vm --template other
-	assert_eq "$(status_of vm .origin.template)" other template
+	assert_eq "$(tool_status vm .origin.template)" other template
 	assert_eq "$(sum_of vm 16)" "$sum" content
 }
 
@@ -258,7 +258,7 @@ test_tool_killed_in_a_rebase() {
 		killed_at "$n" rebase vm --template gold2 || break
 		in_order vm
 		assert_eq "$(sum_of vm 16)" "$sum" "content, killed at $n"
-		templates+=" $(status_of vm .origin.template)"
+		templates+=" $(tool_status vm .origin.template)"
 		lclone rebase vm --template gold2
 		on_gold2 vm
 		assert_eq "$(sum_of vm 16)" "$sum" "content, rebased at last"

@@ -26,9 +26,9 @@ test_grow_online_and_offline() {
 	lclone resize vm 100G
 	assert_eq "$(sum_of vm 16)" "$sum" "content in a higher tree"
 	dd if=/dev/urandom of=/dev/mapper/vm bs=4K seek=26214399 count=1 oflag=direct conv=notrunc status=none
-	sum=$(sum_of vm 30) shared=$(status_of vm .shared_bytes)
+	sum=$(sum_of vm 30) shared=$(tool_status vm .shared_bytes)
 	lclone deactivate vm
-	assert_eq "$(status_of vm .shared_bytes)" "$shared" "bytes shared, of an inactive clone"
+	assert_eq "$(tool_status vm .shared_bytes)" "$shared" "bytes shared, of an inactive clone"
 	lclone check --quiet "$DIR/vm.lclone" || fail "the check found damage"
 	lclone resize vm 200G
 	expect_fail dmsetup info vm
@@ -261,7 +261,7 @@ test_pause_of_a_resize_under_load() {
 test_p5_set_releases_who_waits() {
 	tool_up
 	lclone create vm --template gold --dir "$DIR" --store-size 12M
-	assert_eq "$(status_of vm .no_space)" false "no_space"
+	assert_eq "$(tool_status vm .no_space)" false "no_space"
 	fill vm 16777216
 	wait_until waits_for_space vm
 	expect_fail lclone set vm
@@ -270,10 +270,10 @@ test_p5_set_releases_who_waits() {
 	expect_said "no such clone"
 	lclone set vm --error-if-no-space
 	! wait "$FILL" || fail "the writer was not told"
-	assert_eq "$(status_of vm .target.error_if_no_space) $(status_of vm .no_space)" "true true" status
+	assert_eq "$(tool_status vm .target.error_if_no_space) $(tool_status vm .no_space)" "true true" status
 	lclone deactivate vm
 	lclone activate vm
-	assert_eq "$(status_of vm .target.error_if_no_space)" true "after an activation"
+	assert_eq "$(tool_status vm .target.error_if_no_space)" true "after an activation"
 	lclone deactivate vm
 	lclone set vm --queue-if-no-space
 	lclone activate vm
@@ -326,7 +326,7 @@ test_p5_extend_releases_who_waits() {
 	assert_eq "$(stat -c %s "$DIR/file.lclone")" 33554432 "the file"
 	lclone activate device file
 	assert_eq "$(sum_of device 16)" "$sum" "content of device"
-	[ "$(status_of file .store.size_bytes)" = 33554432 ] || fail "the store of file is not used"
+	[ "$(tool_status file .store.size_bytes)" = 33554432 ] || fail "the store of file is not used"
 	lclone deactivate --all
 	for name in "$DIR/file.lclone" /dev/mapper/growing; do
 		lclone check --quiet "$name" || fail "the check found damage in $name"

@@ -167,6 +167,7 @@ test_events_for_low_water_and_full() {
 # The store is a thin volume whose pool gets full: as if the store were.
 test_p5_no_space_in_the_device_below() {
 	local pool data
+	modprobe -q dm-thin-pool || skip "this kernel has no thin volumes"
 	pool=$(make_loop 4M)
 	data=$(make_loop 6M)
 	make_dm pool "0 $(sectors "$data") thin-pool $pool $data 128 0 1 error_if_no_space" >/dev/null
@@ -202,12 +203,14 @@ crowd() {
 	done
 }
 
-# crowd_waits: for wait_until: each of its writes has got a block or waits, and so do thousands.
+# crowd_waits [BLOCKS [LEAST MOST]]: for wait_until: each of its writes has got a block or waits, and so do
+# thousands, or as many as that; BLOCKS are there besides. While those that waited try once more, none is counted.
 crowd_waits() {
 	local line data waiting
 	read -r -a line < <(dmsetup status clone)
 	data=${line[8]} waiting=${line[16]}
-	[ "$waiting" -ge 2000 ] && [ $((data - ${1:-0} + waiting)) -eq 4096 ]
+	[ "$waiting" -ge "${2:-2000}" ] && [ "$waiting" -le "${3:-4096}" ] &&
+		[ $((data - ${1:-0} + waiting)) -eq 4096 ]
 }
 
 # crowd_ends: it does, whatever became of its writes.
@@ -256,17 +259,13 @@ test_p5_discards_while_thousands_wait() {
 	wait_until crowd_waits 3584
 	before=$(status_of clone waiting)
 	both discard 16M 2M
-	# Pages of the map may take some of it.
-	wait_until fewer_wait $((before - 400))
-	[ "$(status_of clone waiting)" -gt 0 ] || fail "all went on by a discard that was too small for them"
+	# Pages of the map may take some of it, or give some back.
+	wait_until crowd_waits 3072 $((before - 600)) $((before - 400))
 	both discard 18M 12M
 	crowd_ends
 	assert_eq "$(crowd_ended 0)" 4096 "writes done"
 	crowd_same
 	clone_check
-}
-fewer_wait() {
-	[ "$(status_of clone waiting)" -lt "$1" ]
 }
 
 test_p5_suspend_without_a_flush_while_thousands_wait() {

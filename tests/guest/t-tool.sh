@@ -108,8 +108,8 @@ test_clone_in_a_file_comes_back() {
 	[ ! -e /dev/mapper/vm ] || fail "the device stayed"
 	assert_eq "$(loops_over "$DIR/vm.lclone")" 0 "loops of the store, inactive"
 	assert_eq "$(loops_over "$IMAGE")" 0 "loops of the origin, inactive"
-	assert_eq "$(status_of vm .mode)" inactive mode
-	assert_eq "$(status_of vm .data_bytes)" 1048576 "data, inactive"
+	assert_eq "$(tool_status vm .mode)" inactive mode
+	assert_eq "$(tool_status vm .data_bytes)" 1048576 "data, inactive"
 	lclone check "$DIR/vm.lclone"
 	lclone deactivate vm
 	lclone activate vm
@@ -123,7 +123,7 @@ test_store_in_a_file_uses_direct_io() {
 	local loop
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
-	loop=$(status_of vm .store.device)
+	loop=$(tool_status vm .store.device)
 	assert_eq "$(<"/sys/block/${loop#/dev/}/loop/dio")" 1 "direct I/O"
 	assert_eq "$(blockdev --getss "$loop")" 512 "sector size"
 }
@@ -133,23 +133,23 @@ test_status_tells_what_is_there() {
 	lclone create vm --template gold --dir "$DIR" --size 20M --error-if-no-space
 	write_at /dev/mapper/vm 0
 	write_at /dev/mapper/vm 17
-	assert_eq "$(status_of vm '[.name, .mode, .clone_type, .size_bytes, .block_bytes] | join(" ")')" \
+	assert_eq "$(tool_status vm '[.name, .mode, .clone_type, .size_bytes, .block_bytes] | join(" ")')" \
 		"vm rw linked 20971520 4096" identity
-	assert_eq "$(status_of vm '[.data_bytes, .zero_bytes, .no_space, .space] | join(" ")')" \
+	assert_eq "$(tool_status vm '[.data_bytes, .zero_bytes, .no_space, .space] | join(" ")')" \
 		"2097152 0 false ok" drift
-	assert_eq "$(status_of vm .origin.size_bytes)" 16777216 "origin size"
-	assert_eq "$(status_of vm .origin.device)" "$IMAGE" origin
-	assert_eq "$(status_of vm .store.size_bytes)" "$(stat -c %s "$DIR/vm.lclone")" "store size"
-	assert_eq "$(status_of vm '.layers | length')" 0 layers
-	assert_eq "$(status_of vm .target.error_if_no_space)" true error_if_no_space
-	[ "$(status_of vm .store.used_bytes)" -ge 2097152 ] || fail "used_bytes is too small"
+	assert_eq "$(tool_status vm .origin.size_bytes)" 16777216 "origin size"
+	assert_eq "$(tool_status vm .origin.device)" "$IMAGE" origin
+	assert_eq "$(tool_status vm .store.size_bytes)" "$(stat -c %s "$DIR/vm.lclone")" "store size"
+	assert_eq "$(tool_status vm '.layers | length')" 0 layers
+	assert_eq "$(tool_status vm .target.error_if_no_space)" true error_if_no_space
+	[ "$(tool_status vm .store.used_bytes)" -ge 2097152 ] || fail "used_bytes is too small"
 	lclone status vm | grep -q error_if_no_space
 	assert_eq "$(lclone list --json | gojq -r '.clones[0].name')" vm list
 	lclone list | grep -Eq '^vm +rw +20M +2M '
 	lclone tree | grep -q '^`- vm  rw, 2M changed'
 	lclone deactivate vm
 	lclone activate vm
-	assert_eq "$(status_of vm .target.error_if_no_space)" true "error_if_no_space, later"
+	assert_eq "$(tool_status vm .target.error_if_no_space)" true "error_if_no_space, later"
 }
 
 test_store_on_a_device() {
@@ -187,15 +187,15 @@ test_store_on_a_logical_volume() {
 	lclone create vm --template gold --vg lcvg --store-size 40M
 	write_at /dev/mapper/vm 2
 	assert_eq "$(lvs --noheadings -o lv_tags lcvg/vm | tr -d ' ')" lclone tags
-	assert_eq "$(status_of vm .store.kind)" vg kind
+	assert_eq "$(tool_status vm .store.kind)" vg kind
 	lclone deactivate vm
 	lvchange -an lcvg/vm
 	lclone activate vm
-	assert_eq "$(status_of vm .data_bytes)" 1048576 data
+	assert_eq "$(tool_status vm .data_bytes)" 1048576 data
 	lclone deactivate vm
 	rm "$LCLONE_STATE_DIR/catalog.json"
 	lclone scan >/dev/null
-	assert_eq "$(status_of vm .store.kind)" vg "kind after scan"
+	assert_eq "$(tool_status vm .store.kind)" vg "kind after scan"
 	expect_fail lclone create big --template gold --vg lcvg --store-size 1T
 	expect_said "lvcreate failed"
 	# What a consolidation has left goes with it, what is not ours stays; active or not.
@@ -214,9 +214,9 @@ test_many_at_once() {
 	echo "16 clones in $(elapsed "$begin") s"
 	for n in 1 9 16; do
 		write_at "/dev/mapper/vm$n" "$((n % 16))"
-		assert_eq "$(status_of "vm$n" .data_bytes)" 1048576 "data of vm$n"
+		assert_eq "$(tool_status "vm$n" .data_bytes)" 1048576 "data of vm$n"
 	done
-	assert_eq "$(status_of vm2 .data_bytes)" 0 "data of vm2"
+	assert_eq "$(tool_status vm2 .data_bytes)" 0 "data of vm2"
 	lclone create host-%d-a --count 2 --template gold --dir "$DIR" --no-activate
 	lclone status host-2-a >/dev/null
 	lclone deactivate --all
@@ -224,7 +224,7 @@ test_many_at_once() {
 	lclone activate --all
 	assert_eq "$(lclone list --json | gojq '[.clones[] | select(.active)] | length')" 18 active
 	for n in 1 9 16; do
-		assert_eq "$(status_of "vm$n" .data_bytes)" 1048576 "data of vm$n"
+		assert_eq "$(tool_status "vm$n" .data_bytes)" 1048576 "data of vm$n"
 	done
 }
 
@@ -416,13 +416,13 @@ test_remove_spares_what_is_not_its_own() {
 	wipefs -qa "$dev"
 	dd if=/dev/zero of="$dev" bs=1M count=1 status=none
 	mkfs.ext4 -q "$dev"
-	assert_eq "$(status_of vm .mode)" damaged mode
+	assert_eq "$(tool_status vm .mode)" damaged mode
 	expect_fail lclone remove vm
 	lclone remove --force vm
 	assert_eq "$(blkid -p -o value -s TYPE "$dev")" ext4 content
 	lclone create vm --template gold --dir "$DIR" --no-activate
 	rm "$DIR/vm.lclone"
-	assert_eq "$(status_of vm .mode)" missing mode
+	assert_eq "$(tool_status vm .mode)" missing mode
 	lclone remove vm
 }
 
@@ -444,15 +444,15 @@ test_scan_rebuilds_the_catalog() {
 	assert_eq "$(lclone list --json | gojq -c '[.clones[] | [.name, .uuid, .store.path, .store.kind]] | sort')" \
 		"$before" catalog
 	assert_eq "$(lclone template show gold --json | json_field .uuid)" "$uuid" "uuid of the template"
-	assert_eq "$(status_of b .mode)" rw "mode of b"
+	assert_eq "$(tool_status b .mode)" rw "mode of b"
 	lclone activate a
-	assert_eq "$(status_of a .data_bytes)" 1048576 "data of a"
+	assert_eq "$(tool_status a .data_bytes)" 1048576 "data of a"
 	# A copy of a store is no second clone.
 	lclone deactivate a
 	cp "$DIR/a.lclone" "$DIR/copy.lclone"
 	lclone scan "$DIR" >/dev/null
 	assert_eq "$(lclone list --json | gojq '.clones | length')" 2 clones
-	assert_eq "$(status_of a .store.path)" "$DIR/a.lclone" "store of a"
+	assert_eq "$(tool_status a .store.path)" "$DIR/a.lclone" "store of a"
 }
 
 test_the_host_does_not_look_inside() {
@@ -479,7 +479,7 @@ test_a_table_by_hand_is_seen_as_the_clone() {
 	losetup --find --direct-io=on "$DIR/vm.lclone"
 	on_exit detach_loop "$(losetup -nO NAME -j "$DIR/vm.lclone")"
 	eval "$(lclone table --command vm "$(losetup -nO NAME -j "$DIR/vm.lclone")")"
-	assert_eq "$(status_of vm .mode)" rw mode
+	assert_eq "$(tool_status vm .mode)" rw mode
 	lclone deactivate vm
 	[ ! -e /dev/mapper/vm ] || fail "the device stayed"
 }
