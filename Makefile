@@ -28,6 +28,7 @@ help:
 	@echo 'make check-debug  unit tests, guest tests, a stress test and hostile stores under kernels that check'
 	@echo '                  themselves, which are built once; STRESS_SECONDS=20 LCLONE_MUTANTS=100'
 	@echo 'make check-debug-guest-all    all guest tests under KASAN and lockdep: hours, where the guest is emulated'
+	@echo 'make check-kcsan-guest        those of clones that change while they are in use, looking for data races'
 	@echo 'make sim          cuts the power of simulated clones, SIM_SECONDS=600 long, from SIM_SEED=1 on'
 	@echo 'make sim-faults   shows that this finds planted faults'
 	@echo 'make fuzz         fuzzes decoders, the tool and stores in use by libFuzzer, FUZZ_SECONDS=60 for each'
@@ -125,6 +126,11 @@ check-debug-hostile:
 check-kcsan:
 	@tests/guest/run --kernel kcsan tests/guest/debug/t-bites.sh $(call GUEST_TESTS,io flush discard)
 
+# What happens to clones in use, as far as this kernel goes.
+check-kcsan-guest:
+	@tests/guest/run --kernel kcsan $(call GUEST_TESTS,layers hydrate live shared snapshot space resize \
+		flatten consolidate late metadata-io failure)
+
 check-debug-stress check-kcsan-stress: check-%-stress:
 	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- $(STRESS_SECONDS)
 
@@ -140,4 +146,5 @@ clean:
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-tools-main check-tools-damage check-fuzz fuzz check-kernels \
 	check-guest check-guest-bookworm check-guest-trixie check-guest-sid check-debug \
-	$(DEBUG_SUITES:%=check-%) check-debug-brief check-debug-guest-all check-debug-leaks demo bench clean
+	$(DEBUG_SUITES:%=check-%) check-debug-brief check-debug-guest-all check-debug-leaks \
+	check-kcsan-guest demo bench clean
