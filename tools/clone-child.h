@@ -13,7 +13,7 @@ struct store_place {
 	bool given;
 	enum store_kind kind;
 	const char *place;		/* the device, directory or volume group */
-	u64 store_bytes;		/* 0: as large as the clone's own */
+	u64 store_bytes;		/* 0: for the verb to choose */
 	bool force;			/* over what the device holds */
 };
 

@@ -24,7 +24,7 @@ enum {
 "  --store DEV        an empty block device; one for each clone, in their order\n" \
 "  --dir DIR          a directory\n" \
 "  --vg VG            a volume group of LVM\n" \
-"  --store-size SIZE  its size; as large as the clone's own when not given\n" \
+"  --store-size SIZE  its size; when not given, as the manual page says\n" \
 "  --force            overwrite what DEV holds\n"
 
 struct place_options {

@@ -18,7 +18,7 @@
 "  --store DEV        an empty block device\n" \
 "  --dir DIR          a directory\n" \
 "  --vg VG            a volume group of LVM\n" \
-"  --store-size SIZE  its size; as large as the clone's own when not given\n"
+"  --store-size SIZE  its size; when not given, as the manual page says\n"
 
 static const char rollback_usage[] =
 "usage: lclone rollback CLONE [SNAP] [--dir DIR | --vg VG | --store DEV]\n"
