@@ -94,6 +94,41 @@ static bool same_place(const struct found_store *found, const struct clone *clon
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+static bool is_known(const struct lc_super *super, const struct clone *known)
+{
+	return known && !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
+}
+
+/* Whether one device lies on the other, as a multipath device does on its paths. */
+static bool lies_together(const struct found_store *found, const struct clone *known)
+{
+	struct stat a, b;
+
+	return found->device && !stat(found->device, &a) &&
+	       !stat(known->store_path, &b) && S_ISBLK(b.st_mode) &&
+	       (device_lies_on(a.st_rdev, b.st_rdev) ||
+		device_lies_on(b.st_rdev, a.st_rdev));
+}
+
+/*
+ * Whether the store that was found is in the place that the catalog has, too.  That
+ * is the one in use: a clone that went on with a copy would go back in time.  A store
+ * that was moved is not where it was.
+ */
+static bool is_copy(const struct found_store *found, const struct clone *known)
+{
+	struct lc_super has;
+
+	if (!is_known(&found->super, known) || same_place(found, known) ||
+	    !clone_store_look(known, &has) || lies_together(found, known))
+		return false;
+	report_warning(place_of(found), "holds a copy of the store on %s, which the catalog has; it is left out",
+		       known->store_path);
+	report_hint("to go on with the copy, take %s away and scan again; a copy that is not needed is better wiped",
+		    known->store_path);
+	return true;
+}
+
 static bool same_clone(const struct lc_super *a, const struct lc_super *b)
 {
 	return b->state == LC_STORE_WRITABLE &&
@@ -163,11 +198,6 @@ static const struct lc_super *follower(const struct found_stores *found,
 			return other;
 	}
 	return NULL;
-}
-
-static bool is_known(const struct lc_super *super, const struct clone *known)
-{
-	return known && !memcmp(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
 }
 
 /*
@@ -273,6 +303,14 @@ static void forget_layers(struct catalog *catalog, const u8 *store_uuid)
 			i++;
 }
 
+/* What it shows, and what it stands on. */
+static void note_contents(struct clone *clone, const struct lc_super *super)
+{
+	memcpy(clone->content_uuid, super->content_uuid, LC_UUID_BYTES);
+	memcpy(clone->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+	memcpy(clone->template_uuid, super->origin_uuid, LC_UUID_BYTES);
+}
+
 static void take_clone(struct catalog *catalog, const struct found_stores *found,
 		       size_t i)
 {
@@ -296,12 +334,10 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 			       known ? known->name : "(no name)");
 		return;
 	}
-	if (known) {
-		memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
-		memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
-		memcpy(known->template_uuid, super->origin_uuid, LC_UUID_BYTES);
-	}
+	if (is_copy(store, known))
+		return;
 	if (is_known(super, known) && same_place(store, known)) {
+		note_contents(known, super);
 		note_directory(known);
 		forget_layers(catalog, super->store_uuid);
 		return;
@@ -315,8 +351,7 @@ static void take_clone(struct catalog *catalog, const struct found_stores *found
 		known = new_clone(catalog, super);
 	forget_layers(catalog, super->store_uuid);
 	memcpy(known->store_uuid, super->store_uuid, LC_UUID_BYTES);
-	memcpy(known->content_uuid, super->content_uuid, LC_UUID_BYTES);
-	memcpy(known->parent_uuid, super->parent_uuid, LC_UUID_BYTES);
+	note_contents(known, super);
 	note_place(store, known);
 }
 
@@ -385,6 +420,8 @@ static void take_layer(struct catalog *catalog, const struct found_stores *found
 		return;
 	}
 	if ((super->state != LC_STORE_FROZEN && !next) || is_replaced(catalog, super))
+		return;
+	if (is_copy(store, known))
 		return;
 	if (known && same_place(store, known)) {
 		note_directory(known);

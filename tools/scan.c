@@ -68,6 +68,20 @@ static bool joined(struct found_store *old, struct found_store *new)
 	return device_lies_on(old_device, new_device);
 }
 
+/* Of two copies the one that was written last is kept; which is in use, the catalog may know. */
+static void drop_copy(struct found_store *old, struct found_store *new)
+{
+	struct found_store newer = *new;
+
+	if (new->super.generation > old->super.generation) {
+		*new = *old;
+		*old = newer;
+	}
+	report_warning(new->device ? new->device : new->file,
+		       "holds a copy of the store on %s, and is left out",
+		       old->device ? old->device : old->file);
+}
+
 static void add_store(struct found_stores *found, struct found_store *new)
 {
 	size_t i;
@@ -79,9 +93,7 @@ static void add_store(struct found_stores *found, struct found_store *new)
 			   LC_UUID_BYTES))
 			continue;
 		if (!joined(old, new))
-			report_warning(new->device ? new->device : new->file,
-				       "holds a copy of the store on %s, and is left out",
-				       old->device ? old->device : old->file);
+			drop_copy(old, new);
 		free(new->device);
 		free(new->file);
 		return;

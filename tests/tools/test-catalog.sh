@@ -248,6 +248,27 @@ test_scan_rebuilds() {
 	json '.clones | length == 2'
 }
 
+# A clone that went on with a copy of its store would go back in time: it stays with what it has, whichever
+# is found first, or alone.
+test_scan_finds_a_copy() {
+	catalog
+	create vm --count 2
+	cp vm1.lclone copy
+	mkdir backup
+	cp vm2.lclone backup
+	for where in . backup; do
+		expect 0 lclone scan "$where"
+		says 'holds a copy of the store on .*/vm[12].lclone'
+		expect 0 lclone list --json
+		json "[.clones[].store.path] == [\"$PWD/vm1.lclone\", \"$PWD/vm2.lclone\"]"
+	done
+	rm copy
+	mv vm1.lclone moved
+	expect 0 lclone scan .
+	expect 0 lclone list --json
+	json ".clones[0].store.path == \"$PWD/moved\""
+}
+
 test_damaged_catalog() {
 	catalog
 	for text in '' x '{}' '{"version":1,"templates":[3],"clones":[{}]}' \

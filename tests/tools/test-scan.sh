@@ -41,6 +41,18 @@ test_copy_of_a_store() {
 	json '.stores | length == 1'
 }
 
+# What was written last is more likely to be the store, and the other one the copy.
+test_older_copy_of_a_store() {
+	store b.img 16M
+	cp b.img a.img
+	expect 0 lclone dump b.img --output dump
+	sed -i "s/^generation 1$/generation 3/" dump
+	expect 0 lclone restore b.img --input dump --force
+	expect 0 lclone scan --no-catalog --json a.img b.img
+	says 'a.img: warning: holds a copy of the store on .*b.img'
+	json '.stores | length == 1 and .[0].file == "'"$PWD"'/b.img"'
+}
+
 test_damaged_stores_are_told() {
 	store a.img 16M
 	store b.img 16M
