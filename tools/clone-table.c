@@ -24,6 +24,20 @@ static const char *origin_path_of(const struct catalog *catalog,
 	return template ? template->path : super->origin_path;
 }
 
+int clone_check_template(const struct catalog *catalog, const struct clone *clone,
+			 const struct lc_super *super)
+{
+	const struct template *template = catalog_template_of(catalog, clone);
+	char name[LC_PATH_BYTES];
+
+	if (!template || !memcmp(template->uuid, super->origin_uuid, LC_UUID_BYTES))
+		return 0;
+	report_error(clone->name, "the catalog says that it stands on %s, and its store names another template: %s",
+		     template->name, describe_text(super->origin_name, name));
+	report_hint("the catalog is older than the store, perhaps a copy; 'lclone scan', with the directory of the store if it is in one, puts it right");
+	return -ESTALE;
+}
+
 /* Finds the origin and compares it; @device is set to its path, or "-". */
 static int need_origin(const struct catalog *catalog, const struct clone *clone,
 		       const struct lc_super *super, struct origins *origins,
@@ -37,6 +51,9 @@ static int need_origin(const struct catalog *catalog, const struct clone *clone,
 	*device = "-";
 	if (super->origin_kind == LC_ORIGIN_NONE)
 		return 0;
+	error = clone_check_template(catalog, clone, super);
+	if (error)
+		return error;
 	if (!*path) {
 		report_error(clone->name, "neither its store nor the catalog tells where its origin is");
 		report_hint("register the origin again with 'lclone template add'");

@@ -28,6 +28,14 @@ int clone_table_as(const struct catalog *catalog, const struct clone *clone,
 		   const struct lc_super *super, bool follows,
 		   struct clone_table *table);
 
+/*
+ * Templates may differ where no fingerprint takes a sample: refuses when the catalog
+ * has another one for @clone than its store, which is @super, names.  Returns 0 or a
+ * negative errno, which has been reported.
+ */
+int clone_check_template(const struct catalog *catalog, const struct clone *clone,
+			 const struct lc_super *super);
+
 /* Lets go of what was brought up for it, unless something else uses it. */
 void clone_table_down(const struct catalog *catalog, const struct clone *clone);
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include "change.h"
 #include "clone-store.h"
+#include "clone-table.h"
 #include "difference.h"
 #include "dm.h"
 #include "hold.h"
@@ -77,7 +78,7 @@ static int check_from(const struct rebase *rebase, const struct template *from)
 		report_hint("'lclone scan' takes it in again, as its store records it");
 		return -ENOENT;
 	}
-	return 0;
+	return clone_check_template(&rebase->hold.catalog, rebase->hold.clone, super);
 }
 
 /* Which blocks have to be there ------------------------------------------- */

@@ -72,6 +72,32 @@ test_rebase_keeps_what_is_shown() {
 	expect_fail lclone rebase nobody --template gold2
 }
 
+# The templates differ where no fingerprint takes a sample, so nothing but their names tells them apart.
+test_p8_catalog_older_than_the_rebase() {
+	local sum
+	tool_up
+	IMAGE2=$DIR/gold2.img
+	cp "$IMAGE" "$IMAGE2"
+	chmod u+w "$IMAGE2"
+	printf 'what nobody drew' | dd of="$IMAGE2" bs=1 seek=5100000 conv=notrunc status=none
+	template_add gold2 "$IMAGE2"
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 8
+	cp "$LCLONE_STATE_DIR/catalog.json" /run/older
+	lclone rebase vm --template gold2 --update --force
+	sum=$(sum_of vm 16)
+	lclone deactivate vm
+	cp /run/older "$LCLONE_STATE_DIR/catalog.json"
+	expect_fail lclone activate vm
+	expect_said "its store names another template: gold2"
+	expect_fail lclone rebase vm --template gold
+	expect_said "'lclone scan'"
+	lclone scan "$DIR" >/dev/null
+	lclone activate vm
+	on_gold2 vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+}
+
 test_rebase_to_shorter_and_longer_templates() {
 	local sum
 	tool_up
