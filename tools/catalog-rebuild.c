@@ -478,22 +478,17 @@ static void take_template(struct catalog *catalog,
 	catalog_add_template(catalog, &template);
 }
 
-int catalog_rebuild(const struct found_stores *found, bool whole)
+int catalog_rebuild(struct catalog *catalog, const struct found_stores *found,
+		    bool whole)
 {
-	struct catalog catalog;
-	int error = catalog_open(&catalog, CATALOG_CHANGE);
 	size_t i;
 
-	if (error)
-		return error;
 	for (i = 0; i < found->count; i++) {
-		take_clone(&catalog, found, i);
-		take_layer(&catalog, found, &found->store[i]);
-		take_template(&catalog, &found->store[i]);
+		take_clone(catalog, found, i);
+		take_layer(catalog, found, &found->store[i]);
+		take_template(catalog, &found->store[i]);
 	}
 	if (whole)
-		catalog_drop_lost(&catalog, found);
-	error = catalog_save(&catalog);
-	catalog_close(&catalog);
-	return error;
+		catalog_drop_lost(catalog, found);
+	return catalog_save(catalog);
 }

@@ -5,6 +5,8 @@
 
 #include "core/super.h"
 
+struct catalog;
+
 struct found_store {
 	char *device;		/* block device, or NULL for a file without one */
 	char *file;		/* regular file that holds it, or NULL */
@@ -29,13 +31,15 @@ int scan_stores(char *const *paths, size_t count, struct found_stores *found);
 void scan_free(struct found_stores *found);
 
 /*
- * In catalog.c: makes the catalog agree with what was found.  With @whole all
- * devices of the host were looked at, so clones that were not found (and whose
- * file is gone) are dropped; otherwise they are left alone.  Templates stay
- * when their origin is still there; those that a store names but that are
- * unknown are taken in from its origin_name, origin_uuid and origin_path.
- * Returns 0 or a negative errno, which has been reported.
+ * In catalog-rebuild.c: makes @catalog, which was open for changes before anything was
+ * looked at, agree with what was found, and saves it.  With @whole all devices of the
+ * host were looked at, so clones that were not found (and whose file is gone) are
+ * dropped; otherwise they are left alone.  Templates stay when their origin is still
+ * there; those that a store names but that are unknown are taken in from its
+ * origin_name, origin_uuid and origin_path.  Returns 0 or a negative errno, which has
+ * been reported.
  */
-int catalog_rebuild(const struct found_stores *found, bool whole);
+int catalog_rebuild(struct catalog *catalog, const struct found_stores *found,
+		    bool whole);
 
 #endif

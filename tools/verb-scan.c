@@ -2,6 +2,7 @@
 /* lclone scan: finds stores, and rebuilds the catalog from them. */
 
 #include <stdio.h>
+#include "catalog.h"
 #include "describe.h"
 #include "options.h"
 #include "output.h"
@@ -74,20 +75,32 @@ static void print_text(const struct found_stores *found)
 	text_table_print(table);
 }
 
+/* Nobody changes the catalog meanwhile: what was read before a change would undo it. */
+static int scan_into_catalog(char *const *paths, size_t count,
+			     struct found_stores *found)
+{
+	struct catalog catalog;
+	int catalog_error = catalog_open(&catalog, CATALOG_CHANGE);
+	int error = scan_stores(paths, count, found);
+
+	if (!catalog_error)
+		catalog_error = catalog_rebuild(&catalog, found, !count);
+	catalog_close(&catalog);
+	return error ? error : catalog_error;
+}
+
 static int scan(char *const *paths, size_t count, bool json, bool catalog)
 {
 	struct found_stores found;
-	int error = scan_stores(paths, count, &found);
-	int catalog_error = 0;
+	int error = catalog ? scan_into_catalog(paths, count, &found) :
+			      scan_stores(paths, count, &found);
 
-	if (catalog)
-		catalog_error = catalog_rebuild(&found, !count);
 	if (!json)
 		print_text(&found);
 	else if (print_json(&found))
 		error = -1;
 	scan_free(&found);
-	return error || catalog_error ? STATUS_FAILED : STATUS_DONE;
+	return error ? STATUS_FAILED : STATUS_DONE;
 }
 
 static int run(int argc, char **argv)

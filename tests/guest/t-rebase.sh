@@ -98,6 +98,36 @@ test_p8_catalog_older_than_the_rebase() {
 	assert_eq "$(sum_of vm 16)" "$sum" content
 }
 
+# What a scan has read of a store is old when it comes to a device that keeps it waiting; whoever changes
+# the catalog waits for it, so it does not put back what was before.
+test_p8_rebase_while_a_scan_looks() {
+	local slow scan rebase
+	tool_up
+	second_template 16M
+	lclone create vm --template gold --dir "$DIR"
+	slow=$(make_linear slow "$(make_loop 16M)")
+	udevadm settle
+	dmsetup suspend slow
+	lclone scan "$DIR" "$slow" >/dev/null &
+	scan=$!
+	wait_until has_open "$scan" "$(readlink -f "$slow")"
+	lclone rebase vm --template gold2 &
+	rebase=$!
+	wait_until ended_or_waits "$rebase"
+	dmsetup resume slow
+	wait "$scan"
+	wait "$rebase"
+	assert_eq "$(tool_status vm .origin.template)" gold2 template
+	expect_fail lclone template remove gold2
+}
+has_open() {
+	readlink "/proc/$1/fd/"* | grep -qxF "$2"
+}
+# Blocked requests follow the lock that they wait for, with an arrow.
+ended_or_waits() {
+	[ ! -e "/proc/$1" ] || grep -q -- "-> FLOCK .* $1 " /proc/locks
+}
+
 test_rebase_to_shorter_and_longer_templates() {
 	local sum
 	tool_up
