@@ -11,7 +11,6 @@
 #include "clone-store.h"
 #include "clone-table.h"
 #include "consolidate.h"
-#include "describe.h"
 #include "dm.h"
 #include "lvm.h"
 #include "output.h"
@@ -32,18 +31,30 @@ static void clear_owner(struct lc_super *super, const void *data)
 static int check_owner(const struct clone *clone, const char *device,
 		       const struct lc_super *super, bool force)
 {
-	char host[LC_PATH_BYTES];
-
-	if (!owner_is_elsewhere(super))
-		return 0;
-	if (force)
+	if (force && owner_is_elsewhere(super))
 		return clone_store_edit(clone, device, STORE_WRITE | STORE_EXCLUSIVE,
 					clear_owner, NULL);
-	report_error(clone->name, "it is active on host '%s', or was when that host went down",
-		     describe_text(super->owner_host, host));
-	report_hint("deactivate it there; only if that host is certainly down, use 'lclone activate --force %s'",
-		    clone->name);
-	return -EBUSY;
+	return owner_check(clone->name, super, "activate");
+}
+
+/* What is up here is ours, though this host may have another name by now. */
+int clone_check_owner(const struct clone *clone, const char *verb)
+{
+	struct lc_super super;
+	struct dm_clone dm;
+	bool active;
+	int error = dm_clone_find(clone->uuid, &dm);
+
+	if (error)
+		return error;
+	active = dm.active;
+	dm_clone_done(&dm);
+	if (active || clone_store_presence(clone) != STORE_THERE)
+		return 0;
+	error = clone_store_up(clone);
+	if (error || !clone_store_look(clone, &super))
+		return error;
+	return owner_check(clone->name, &super, verb);
 }
 
 /* All checks that need the store, and then the device. */
@@ -361,6 +372,8 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	error = check_dependents(catalog, clone);
 	if (!error && !(flags & CLONE_REMOVE_FORCE))
 		error = check_stores(catalog, clone, flags);
+	if (!error && !(flags & CLONE_REMOVE_FORCE))
+		error = clone_check_owner(clone, "remove");
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
 	if (!error)

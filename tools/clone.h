@@ -56,15 +56,24 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 /* -EBUSY when it is open.  That it is not active is no error. */
 int clone_deactivate(const struct catalog *catalog, const struct clone *clone);
 
+/*
+ * -EBUSY when its store is active on another host, or was when that went down: what is to be
+ * done would take from a guest there what it runs on.  'lclone @verb --force' is told of as
+ * the way to do it all the same.  A store that cannot be read is no error.
+ */
+int clone_check_owner(const struct clone *clone, const char *verb);
+
 enum clone_remove_flags {
-	CLONE_REMOVE_FORCE = 1,		/* though it is open, though its store is damaged */
+	/* though it is open, active on another host, or its store is damaged */
+	CLONE_REMOVE_FORCE = 1,
 	CLONE_REMOVE_WIPE = 2,		/* overwrite its data first */
 	CLONE_REMOVE_BEGUN = 4,		/* an earlier run was cut short */
 };
 
 /*
  * Deactivates it, removes its store and its snapshots, and saves the catalog
- * without it.  -EBUSY when other clones stand on its snapshots.  Before the first store
+ * without it.  -EBUSY when other clones stand on its snapshots, or its store is active on
+ * another host.  Before the first store
  * goes the catalog has it that the clone is being removed: from then on it cannot be
  * activated before clone_settle_removal().
  */

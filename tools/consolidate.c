@@ -42,6 +42,18 @@ struct work {
 	struct lc_super super;
 };
 
+static bool stands_on(const struct catalog *catalog, const struct clone *clone,
+		      const struct clone *layer)
+{
+	unsigned int most = LC_LAYERS_MAX;
+
+	for (clone = catalog_parent(catalog, clone); clone && most--;
+	     clone = catalog_parent(catalog, clone))
+		if (clone == layer)
+			return true;
+	return false;
+}
+
 /* Step 1 --------------------------------------------------------------- */
 
 /* A name that is free, made of those of the clone and of the newest layer. */
@@ -127,6 +139,18 @@ static int open_store(struct work *work)
 	return error;
 }
 
+/* A clone that another host has on these layers gets no new table, and they would go. */
+static int check_owners(const struct catalog *catalog, const struct clone *top)
+{
+	int error = 0;
+	size_t i;
+
+	for (i = 0; i < catalog->clone_count && !error; i++)
+		if (stands_on(catalog, &catalog->clones[i], top))
+			error = clone_check_owner(&catalog->clones[i], "activate");
+	return error;
+}
+
 /* Finds out what there is to do, and makes the file or volume. */
 static int begin(struct catalog *catalog, struct work *work)
 {
@@ -135,12 +159,14 @@ static int begin(struct catalog *catalog, struct work *work)
 
 	if (error || work->plan.count < 2)
 		return error;
-	error = open_levels(catalog, work);
+	top = consolidate_layer(catalog, &work->plan, 0);
+	error = check_owners(catalog, top);
+	if (!error)
+		error = open_levels(catalog, work);
 	if (!error)
 		error = merge_measure(&work->merge);
 	if (error)
 		return error;
-	top = consolidate_layer(catalog, &work->plan, 0);
 	error = choose_place(catalog, work, top, level_super(work->merge.levels, 0));
 	if (!error)
 		error = clone_store_make(&work->made, work->request->place.store_bytes ?
@@ -225,7 +251,9 @@ static int plan_again(const struct catalog *catalog, const struct work *work)
 	struct consolidate_plan now;
 	int error = consolidate_plan(catalog, work->request, &now);
 
-	if (error || same_plan(&now, &work->plan))
+	if (!error && same_plan(&now, &work->plan))
+		return check_owners(catalog, consolidate_layer(catalog, &now, 0));
+	if (error)
 		return error;
 	report_error(work->request->clone, "its layers were changed by another command meanwhile");
 	report_hint("run it again");
@@ -233,18 +261,6 @@ static int plan_again(const struct catalog *catalog, const struct work *work)
 }
 
 /* Steps 3 and 4 -------------------------------------------------------- */
-
-static bool stands_on(const struct catalog *catalog, const struct clone *clone,
-		      const struct clone *layer)
-{
-	unsigned int most = LC_LAYERS_MAX;
-
-	for (clone = catalog_parent(catalog, clone); clone && most--;
-	     clone = catalog_parent(catalog, clone))
-		if (clone == layer)
-			return true;
-	return false;
-}
 
 static int give_table(const struct catalog *catalog, struct origins *origins,
 		      const struct clone *clone, u64 *pause_ns)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The host that a store is marked with while it is active. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include "describe.h"
+#include "output.h"
 #include "owner.h"
 
 /* What the module calls this host. */
@@ -31,4 +34,17 @@ bool owner_is_elsewhere(const struct lc_super *super)
 		return false;
 	host_name(here);
 	return strncmp(super->owner_host, here, LC_NAME_BYTES);
+}
+
+int owner_check(const char *name, const struct lc_super *super, const char *verb)
+{
+	char host[LC_PATH_BYTES];
+
+	if (!owner_is_elsewhere(super))
+		return 0;
+	report_error(name, "it is active on host '%s', or was when that host went down",
+		     describe_text(super->owner_host, host));
+	report_hint("deactivate it there; only if that host is certainly down, use 'lclone %s --force %s'",
+		    verb, name);
+	return -EBUSY;
 }

@@ -13,4 +13,7 @@
  */
 bool owner_is_elsewhere(const struct lc_super *super);
 
+/* -EBUSY, reported, when it does.  'lclone @verb --force @name' is what goes on all the same. */
+int owner_check(const char *name, const struct lc_super *super, const char *verb);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "adopt.h"
+#include "clone.h"
 #include "clone-store.h"
 #include "clone-table.h"
 #include "dm.h"
@@ -312,6 +313,8 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 	*pause_ns = 0;
 	if (!error)
 		error = check_open(clone, force, &active);
+	if (!error && !force)
+		error = clone_check_owner(clone, layer ? "rollback" : "reset");
 	if (!error)
 		error = read_super(clone, &head);
 	if (!error && clone->adopted)

@@ -27,7 +27,8 @@ int snapshot_take(struct catalog *catalog, struct origins *origins,
 
 /*
  * Gives @clone a new store above @layer (NULL: the origin), and removes the one
- * it had, with all that it changed since.  -EBUSY when it is open, unless @force.
+ * it had, with all that it changed since.  -EBUSY when it is open, or active on another
+ * host, unless @force.
  */
 int snapshot_return(struct catalog *catalog, struct origins *origins,
 		    struct clone *clone, struct clone *layer,

@@ -10,8 +10,9 @@
 #include "snapshot.h"
 
 #define FORCE_USAGE \
-"  --force            also when it is open: what has it open finds it changed; and\n" \
-"                     overwrite what DEV holds\n" \
+"  --force            also when it is open: what has it open finds it changed; also\n" \
+"                     when another host has it active, or had when it went down;\n" \
+"                     and overwrite what DEV holds\n" \
 "  --json             print what was done as JSON\n"
 
 #define PLACE_USAGE_ONE \

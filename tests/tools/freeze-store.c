@@ -5,6 +5,7 @@
  * freeze-store STORE NAME set: the store was made for a snapshot NAME of several.
  * freeze-store STORE NAME next: it is of the next generation, as one that is made for
  * a rollback to NAME.
+ * freeze-store STORE HOST owner: it is active on that host, or was.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,10 @@ int main(int argc, char **argv)
 	} else if (argc > 3 && !strcmp(argv[3], "next")) {
 		super.head_generation++;
 		strncpy(super.parent_name, argv[2], LC_NAME_BYTES - 1);
+	} else if (argc > 3 && !strcmp(argv[3], "owner")) {
+		super.owner_epoch = 1;
+		memset(super.owner_boot, 0xb0, LC_UUID_BYTES);
+		strncpy(super.owner_host, argv[2], LC_NAME_BYTES - 1);
 	} else {
 		super.state = argc > 3 ? LC_STORE_WRITABLE : LC_STORE_FROZEN;
 		strncpy(super.snapshot_name, argv[2], LC_NAME_BYTES - 1);

@@ -296,3 +296,32 @@ test_lost_stores() {
 	[ -e vm3.lclone ] || fail "the store of another clone was removed"
 	[ ! -e vm2.lclone ] || fail "the damaged store stayed"
 }
+
+# One that another host has is not taken from under it; and what this host had is, for it went down with it.
+test_active_on_another_host() {
+	local verb
+	catalog
+	create vm
+	"$HELPERS/freeze-store" vm.lclone elsewhere owner
+	cp vm.lclone kept
+	cp state/catalog.json catalog
+	for verb in remove 'remove --wipe' reset; do
+		# shellcheck disable=SC2086 # two words
+		refused "vm: it is active on host 'elsewhere', or was when that host went down" lclone $verb vm
+		says "next: deactivate it there; only if that host is certainly down, use 'lclone ${verb% *} --force vm'"
+		cmp vm.lclone kept || fail "$verb has changed the store"
+		cmp state/catalog.json catalog || fail "$verb has changed the catalog"
+	done
+	[ "$(echo *.lclone)" = vm.lclone ] || fail "there is $(echo *.lclone)"
+	expect 0 lclone reset --force vm
+	[ ! -e vm.lclone ] || fail "its old store stays"
+	"$HELPERS/freeze-store" vm@*.lclone elsewhere owner
+	refused "is active on host 'elsewhere'" lclone remove vm
+	expect 0 lclone remove --force vm
+	create vm
+	"$HELPERS/freeze-store" vm.lclone "$(uname -n)" owner
+	expect 0 lclone reset vm
+	"$HELPERS/freeze-store" vm@*.lclone "$(uname -n)" owner
+	expect 0 lclone remove vm
+	[ "$(echo *.lclone)" = '*.lclone' ] || fail "there is $(echo *.lclone)"
+}

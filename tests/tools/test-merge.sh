@@ -353,3 +353,20 @@ test_merging_of_a_snapshot_is_taken_up_again() {
 	expect 0 lclone check d/vm.lclone
 	refused 'it has no snapshot s1' lclone remove vm@s1
 }
+
+# Another host reads the layers, and has the store.
+test_layers_of_a_clone_that_is_active_on_another_host() {
+	files
+	"$HELPERS/freeze-store" d/vm.lclone elsewhere owner
+	mkdir keep
+	cp --sparse=always d/* keep
+	refused "vm: it is active on host 'elsewhere'" lclone rollback vm s1
+	says "use 'lclone rollback --force vm'"
+	refused "vm: it is active on host 'elsewhere'" lclone remove vm@s1
+	says "use 'lclone activate --force vm'"
+	refused "vm: it is active on host 'elsewhere'" lclone consolidate vm --drop-snapshots
+	all_kept || fail "something was changed"
+	[ "$(ls d)" = "$(<files)" ] || fail "there is $(ls d)"
+	expect 0 lclone rollback --force vm s1
+	[ ! -e d/vm.lclone ] || fail "its old store stays"
+}
