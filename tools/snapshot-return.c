@@ -319,7 +319,7 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
 		error = read_super(clone, &head);
 	if (!error && clone->adopted)
 		error = adopt_check_store(clone, &head);
-	if (!error && !layer && !head.layers && head.origin_kind == LC_ORIGIN_NONE) {
+	if (!error && !layer && head.origin_kind == LC_ORIGIN_NONE) {
 		report_error(clone->name, "it stands on no template that it could become again");
 		report_hint("'lclone rollback' goes back to a snapshot; 'blkdiscard' makes all of it zeros");
 		error = -EINVAL;

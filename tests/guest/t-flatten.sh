@@ -53,6 +53,9 @@ test_flatten_and_remove_the_template() {
 	write_at /dev/mapper/vm 3
 	lclone rollback vm one
 	assert_eq "$(sum_of vm 24)" "$sum" "content of a snapshot"
+	expect_fail lclone reset vm
+	expect_said "stands on no template"
+	assert_eq "$(sum_of vm 24)" "$sum" "content after a reset that was refused"
 	expect_fail lclone flatten nobody
 }
 

@@ -325,7 +325,7 @@ test_removal_is_checked_first() {
 test_removal_of_a_snapshot_is_taken_up_again() {
 	files
 	[ "$(id -u)" -eq 0 ] || skip "not root"
-	expect 0 lclone reset vm
+	expect 0 lclone rollback vm s1
 	mount --bind d d && mount -o remount,ro,bind d || skip "cannot mount"
 	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
 	refused 'cannot be removed: Read-only file system' lclone remove vm@s2
@@ -369,4 +369,15 @@ test_layers_of_a_clone_that_is_active_on_another_host() {
 	[ "$(ls d)" = "$(<files)" ] || fail "there is $(ls d)"
 	expect 0 lclone rollback --force vm s1
 	[ ! -e d/vm.lclone ] || fail "its old store stays"
+}
+
+# Independent, with snapshots: there is no template, and zeros are not what it was made of.
+test_reset_without_a_template() {
+	files
+	mkdir keep
+	cp --sparse=always d/* keep
+	refused 'vm: it stands on no template that it could become again' lclone reset vm
+	says "'lclone rollback' goes back to a snapshot"
+	all_kept || fail "something was changed"
+	[ "$(ls d)" = "$(<files)" ] || fail "there is $(ls d)"
 }
