@@ -217,6 +217,7 @@ static void read_layer(struct parser *parser, struct json_object *object,
 
 	get_clone(parser, object, &layer);
 	layer.replaced = json_object_object_get_ex(object, "replaced", NULL);
+	layer.wiping = json_object_object_get_ex(object, "wiping", NULL);
 	catalog_add_layer(catalog, &layer);
 	if ((*layer.name && !name_valid(layer.name)) ||
 	    lc_uuid_is_null(layer.content_uuid))

@@ -57,7 +57,7 @@ struct clone {
 	bool returned;			/* it is; only the clone is left to be removed */
 	bool replaced;			/* a layer whose place another has taken: to be removed */
 	bool removing;			/* it is being removed, or that was cut short */
-	bool wiping;			/* and its stores are overwritten before */
+	bool wiping;			/* and its stores, or that of a layer, are overwritten before */
 	bool changing;			/* its table is being changed, or that was cut short */
 };
 

@@ -221,5 +221,22 @@ int clone_store_drop(const struct clone *clone)
 	error = clone_store_up(clone);
 	if (!error)
 		error = clone_store_detach(clone);
+	if (!error && clone->wiping)
+		error = clone_store_wipe(clone);
 	return error ? error : clone_store_unmake(clone);
+}
+
+bool clone_store_surely_ours(const struct clone *clone, int error)
+{
+	char *vg, *lv;
+
+	if (error == -ESTALE || clone->kind == STORE_KIND_DEVICE)
+		return false;
+	if (clone->kind == STORE_KIND_DIR)
+		return true;
+	if (!lvm_is_ours(clone->store_path, &vg, &lv))
+		return false;
+	free(vg);
+	free(lv);
+	return true;
 }

@@ -80,6 +80,12 @@ enum store_presence clone_store_presence(const struct clone *clone);
 /* Whether a device of the user's is there, and holds no store any more. */
 bool clone_store_wiped(const struct clone *clone);
 
+/*
+ * Whether what is at its place was made by us for it, though opening it failed with @error: a
+ * file, or a volume that we made, but not another store.  Reports nothing.
+ */
+bool clone_store_surely_ours(const struct clone *clone, int error);
+
 /* Says that a store cannot be seen, and what to do.  Returns -ENODEV. */
 int clone_store_report_unseen(const struct clone *clone);
 
@@ -87,8 +93,8 @@ int clone_store_report_unseen(const struct clone *clone);
 u64 clone_store_directory(const char *path);
 
 /*
- * Removes what nothing needs any more, brought up first.  One that is gone already is
- * no error, one that cannot be seen is.
+ * Removes what nothing needs any more, brought up first, and overwritten if it is to be.
+ * One that is gone already is no error, one that cannot be seen is.
  */
 int clone_store_drop(const struct clone *clone);
 

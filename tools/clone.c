@@ -12,7 +12,6 @@
 #include "clone-table.h"
 #include "consolidate.h"
 #include "dm.h"
-#include "lvm.h"
 #include "output.h"
 #include "owner.h"
 #include "snapshot.h"
@@ -169,22 +168,6 @@ static int take_down(const struct catalog *catalog, const struct clone *clone,
 	return error ? error : detach(catalog, clone);
 }
 
-/* Though what is at its place cannot be read as its store. */
-static bool surely_made_by_us(const struct clone *clone, int error)
-{
-	char *vg, *lv;
-
-	if (error == -ESTALE || clone->kind == STORE_KIND_DEVICE)
-		return false;
-	if (clone->kind == STORE_KIND_DIR)
-		return true;
-	if (!lvm_is_ours(clone->store_path, &vg, &lv))
-		return false;
-	free(vg);
-	free(lv);
-	return true;
-}
-
 /*
  * A device is still there when a removal that was cut short is done with it.  Without a
  * header, and still to be overwritten, it may be anybody's.
@@ -212,7 +195,7 @@ static int check_store(const struct clone *clone, enum store_presence presence,
 	if (!error)
 		store_close(&store);
 	/* What was overwritten in part has no header. */
-	return error && flags & CLONE_REMOVE_BEGUN && surely_made_by_us(clone, error) ?
+	return error && flags & CLONE_REMOVE_BEGUN && clone_store_surely_ours(clone, error) ?
 	       0 : error;
 }
 
@@ -230,7 +213,7 @@ static int remove_store(const struct clone *clone, unsigned int flags)
 				       clone->store_path);
 		return 0;
 	}
-	if (presence == STORE_UNSEEN || (error && !surely_made_by_us(clone, error))) {
+	if (presence == STORE_UNSEEN || (error && !clone_store_surely_ours(clone, error))) {
 		report_warning(clone->name, "%s is left as it is",
 			       clone->store_path);
 		return 0;
@@ -305,22 +288,22 @@ static int remove_layer(struct catalog *catalog, struct clone *layer,
 	int error = clone_store_detach(layer);
 
 	if (!error)
-		error = remove_store(layer, flags);
+		error = remove_store(layer, layer->wiping ? flags | CLONE_REMOVE_WIPE : flags);
 	if (!error)
 		catalog_drop_layer(catalog, layer);
 	return error;
 }
 
 /* While its layers are there, which tell what is left over. */
-static void sweep(const struct catalog *catalog, const struct clone *clone)
+static void sweep(const struct catalog *catalog, const struct clone *clone, bool wipe)
 {
 	size_t i;
 
 	clone_child_sweep(catalog, clone);
-	consolidate_sweep(catalog, clone, clone->name);
+	consolidate_sweep(catalog, clone, clone->name, wipe);
 	for (i = 0; i < catalog->layer_count; i++)
 		if (is_own(&catalog->layers[i], clone))
-			consolidate_sweep(catalog, &catalog->layers[i], clone->name);
+			consolidate_sweep(catalog, &catalog->layers[i], clone->name, wipe);
 }
 
 /* What was put back is no clone any more, and what is left of it goes with force only. */
@@ -377,7 +360,7 @@ int clone_remove(struct catalog *catalog, struct clone *clone,
 	if (!error)
 		error = take_down(catalog, clone, flags & CLONE_REMOVE_FORCE);
 	if (!error)
-		sweep(catalog, clone);
+		sweep(catalog, clone, flags & CLONE_REMOVE_WIPE);
 	if (!error)
 		error = remove_stores(catalog, clone, flags);
 	if (error)

@@ -93,7 +93,7 @@ static bool is_left(const struct catalog *catalog, const struct clone *place,
 }
 
 /* Who writes one holds it, and opening it so would fail. */
-static void sweep_one(const struct catalog *catalog, const struct clone *place)
+static void sweep_one(const struct catalog *catalog, const struct clone *place, bool wipe)
 {
 	struct store_file store;
 	bool left;
@@ -104,12 +104,14 @@ static void sweep_one(const struct catalog *catalog, const struct clone *place)
 		return;
 	left = is_left(catalog, place, &store);
 	store_close(&store);
+	if (left && wipe && clone_store_wipe(place))
+		return;
 	if (left && !clone_store_unmake(place))
 		report_warning(place->store_path, "a command that was cut short has left it, and it is removed now");
 }
 
 static void sweep_directory(const struct catalog *catalog, const struct clone *beside,
-			    const char *name)
+			    const char *name, bool wipe)
 {
 	const char *slash = strrchr(beside->store_path, '/');
 	char *directory = print_string("%.*s", (int)(slash + 1 - beside->store_path),
@@ -121,7 +123,7 @@ static void sweep_directory(const struct catalog *catalog, const struct clone *b
 	for (i = 0; i < count; i++) {
 		if (is_named(entry[i]->d_name, name, "@", ".lclone")) {
 			place.store_path = print_string("%s%s", directory, entry[i]->d_name);
-			sweep_one(catalog, &place);
+			sweep_one(catalog, &place, wipe);
 			free(place.store_path);
 		}
 		free(entry[i]);
@@ -132,7 +134,7 @@ static void sweep_directory(const struct catalog *catalog, const struct clone *b
 }
 
 static void sweep_group(const struct catalog *catalog, const struct clone *beside,
-			const char *name)
+			const char *name, bool wipe)
 {
 	struct clone place = *beside;
 	char **volumes;
@@ -142,7 +144,7 @@ static void sweep_group(const struct catalog *catalog, const struct clone *besid
 		if (is_named(volumes[i], name, ".g", "")) {
 			place.lv = volumes[i];
 			place.store_path = lvm_path(beside->vg, volumes[i]);
-			sweep_one(catalog, &place);
+			sweep_one(catalog, &place, wipe);
 			free(place.store_path);
 		}
 		free(volumes[i]);
@@ -151,10 +153,10 @@ static void sweep_group(const struct catalog *catalog, const struct clone *besid
 }
 
 void consolidate_sweep(const struct catalog *catalog, const struct clone *beside,
-		       const char *name)
+		       const char *name, bool wipe)
 {
 	if (beside->kind == STORE_KIND_DIR)
-		sweep_directory(catalog, beside, name);
+		sweep_directory(catalog, beside, name, wipe);
 	else if (beside->kind == STORE_KIND_VG)
-		sweep_group(catalog, beside, name);
+		sweep_group(catalog, beside, name, wipe);
 }

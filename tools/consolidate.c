@@ -83,7 +83,8 @@ static int choose_place(const struct catalog *catalog, struct work *work,
 		if (error || work->made.kind == STORE_KIND_DEVICE)
 			return error;
 		if (n == 1)
-			consolidate_sweep(catalog, &work->made, work->made.name);
+			consolidate_sweep(catalog, &work->made, work->made.name,
+					  work->request->wipe);
 	} while (clone_store_presence(&work->made) == STORE_THERE);
 	return 0;
 }
@@ -208,7 +209,8 @@ static int copy(struct work *work)
 /* Step 2 --------------------------------------------------------------- */
 
 /* Those below the newest that nothing needs any more, from the top down. */
-static void drop_needless(struct catalog *catalog, const struct consolidate_plan *plan)
+static void drop_needless(struct catalog *catalog, const struct consolidate_plan *plan,
+			  bool wipe)
 {
 	unsigned int i;
 
@@ -218,6 +220,7 @@ static void drop_needless(struct catalog *catalog, const struct consolidate_plan
 
 		if (!names && consolidate_drops(plan, layer))
 			layer->replaced = true;
+		layer->wiping = layer->replaced && wipe;
 		free(names);
 	}
 }
@@ -234,8 +237,9 @@ static int enter(struct catalog *catalog, struct work *work)
 	memset(&work->made, 0, sizeof(work->made));
 	*old.name = '\0';
 	old.replaced = true;
+	old.wiping = work->request->wipe;
 	catalog_add_layer(catalog, &old);
-	drop_needless(catalog, &work->plan);
+	drop_needless(catalog, &work->plan, work->request->wipe);
 	return catalog_save(catalog);
 }
 
@@ -317,17 +321,30 @@ static struct clone *next_replaced(const struct catalog *catalog)
 	return NULL;
 }
 
+/* A device of the user's has no header, and may be anybody's by now. */
+static void report_unwiped(const struct clone *old)
+{
+	report_warning(old->store_path, "is no store any more, but its wiping was cut short, and it may hold data still");
+	report_hint("if it is still yours, 'blkdiscard -z %s' overwrites all of it", old->store_path);
+}
+
 static int remove_replaced(struct catalog *catalog, struct clone *old)
 {
 	struct store_file store;
 	int error = 0;
 
-	if (clone_store_presence(old) != STORE_GONE && !clone_store_wiped(old)) {
+	if (clone_store_wiped(old)) {
+		if (old->wiping)
+			report_unwiped(old);
+	} else if (clone_store_presence(old) != STORE_GONE) {
 		error = clone_store_up(old);
 		if (!error) {
 			error = clone_store_open(old, old->store_path, STORE_READ,
 						 &store);
 			store_close(&store);
+			/* What was overwritten in part has no header. */
+			if (error && old->wiping && clone_store_surely_ours(old, error))
+				error = 0;
 		}
 		if (!error)
 			error = clone_store_drop(old);
@@ -462,6 +479,8 @@ static void undo(struct work *work)
 	store_close(&work->store);
 	if (!work->made.store_path)
 		return;
+	if (work->request->wipe)
+		clone_store_wipe(&work->made);
 	clone_child_unmake(&work->made);
 	clone_release(&work->made);
 }

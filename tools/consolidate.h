@@ -14,6 +14,7 @@ struct consolidate_request {
 	const char *clone;
 	const char *snapshot;		/* the one that is to go; NULL: all layers become one */
 	bool drop_snapshots;		/* though snapshots between would go */
+	bool wipe;			/* overwrite the stores that go */
 	struct store_place place;	/* of the new layer; all zero: where the newest is */
 	u64 rate_bytes;			/* to copy in a second; 0: no limit */
 };
@@ -43,10 +44,10 @@ int consolidate_settle(struct catalog *catalog, struct origins *origins);
 
 /*
  * Removes what runs that were killed while they wrote a layer of the clone called @name
- * have left in the directory or volume group of @beside, a store of that clone.  Never
- * fails: what cannot be told stays.
+ * have left in the directory or volume group of @beside, a store of that clone; if @wipe
+ * it is overwritten before.  Never fails: what cannot be told, or overwritten, stays.
  */
 void consolidate_sweep(const struct catalog *catalog, const struct clone *beside,
-		       const char *name);
+		       const char *name, bool wipe);
 
 #endif

@@ -336,11 +336,12 @@ int snapshot_return(struct catalog *catalog, struct origins *origins,
  * The catalog has it as replaced until its store is gone: so neither a crash nor
  * a volume that is in use leaves it behind, for consolidate_settle() goes on.
  */
-static int remove_store(struct catalog *catalog, struct clone *layer)
+static int remove_store(struct catalog *catalog, struct clone *layer, bool wipe)
 {
 	int error;
 
 	layer->replaced = true;
+	layer->wiping = wipe;
 	error = catalog_save(catalog);
 	if (error)
 		return error;
@@ -353,7 +354,7 @@ static int remove_store(struct catalog *catalog, struct clone *layer)
 	return catalog_save(catalog);
 }
 
-int snapshot_remove(struct catalog *catalog, struct clone *layer)
+int snapshot_remove(struct catalog *catalog, struct clone *layer, bool wipe)
 {
 	const struct clone *owner = catalog_clone_by_uuid(catalog, layer->uuid);
 	char *names = catalog_dependents(catalog, layer, NULL);
@@ -367,7 +368,7 @@ int snapshot_remove(struct catalog *catalog, struct clone *layer)
 		return -EBUSY;
 	}
 	clone_copy(layer, &gone);
-	error = remove_store(catalog, layer);
+	error = remove_store(catalog, layer, wipe);
 	if (owner)
 		clone_table_down(catalog, &gone);
 	clone_release(&gone);
@@ -392,7 +393,7 @@ int snapshot_drop_unused(struct catalog *catalog, struct clone *clone)
 	int error = 0;
 
 	while (!error && (layer = find_unused(catalog, clone)))
-		error = snapshot_remove(catalog, layer);
+		error = snapshot_remove(catalog, layer, false);
 	return error;
 }
 
@@ -406,7 +407,7 @@ int snapshot_drop_chain(struct catalog *catalog, const u8 *content_uuid)
 	while (!error && (layer = catalog_layer(catalog, content)) &&
 	       is_unused(catalog, layer)) {
 		memcpy(content, layer->parent_uuid, LC_UUID_BYTES);
-		error = snapshot_remove(catalog, layer);
+		error = snapshot_remove(catalog, layer, false);
 	}
 	return error;
 }

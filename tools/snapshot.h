@@ -50,8 +50,8 @@ int snapshot_settle_return(struct catalog *catalog, struct clone *clone);
 /* For who only reads: -ESTALE when that would be undone, for the catalog names the new store. */
 int snapshot_check_return(const struct catalog *catalog, const struct clone *clone);
 
-/* Removes a snapshot on which nothing stands; else names what does. */
-int snapshot_remove(struct catalog *catalog, struct clone *layer);
+/* Removes a snapshot on which nothing stands, overwritten if @wipe; else names what does. */
+int snapshot_remove(struct catalog *catalog, struct clone *layer, bool wipe);
 
 /*
  * Removes layers that have no name and on which nothing stands: those of @clone;

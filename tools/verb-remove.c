@@ -16,8 +16,9 @@
 
 static const char usage[] =
 "usage: lclone remove [--wipe] [--force] NAME|NAME@SNAP...\n"
-"       lclone remove NAME@SNAP [--rate SIZE] [--dir DIR | --vg VG | --store DEV]\n"
-"                     [--store-size SIZE] [--force]\n"
+"       lclone remove NAME@SNAP [--wipe] [--rate SIZE]\n"
+"                     [--dir DIR | --vg VG | --store DEV] [--store-size SIZE]\n"
+"                     [--force]\n"
 "\n"
 "Removes clones, and with them all that they have changed: the device, and the\n"
 "file or logical volume of the store.  A device that was given with --store stays,\n"
@@ -25,7 +26,8 @@ static const char usage[] =
 "whose snapshots other clones stand.  NAME@SNAP removes a snapshot; what it holds\n"
 "goes into the one thing that stands on it, while that is in use.\n"
 "\n"
-"  --wipe             overwrite what the store holds with zeros first\n"
+"  --wipe             overwrite what the store holds with zeros first; of a\n"
+"                     snapshot that is merged, both stores that go\n"
 "  --force            also when it is in use (who uses it gets I/O errors), when its\n"
 "                     store is damaged, and when another host has it active, or had\n"
 "                     when it went down\n"
@@ -61,13 +63,19 @@ static int remove_one(struct catalog *catalog, struct clone *clone, void *data)
 }
 
 /* An earlier run, or a consolidation, has not come to its end: all that is left is its store. */
-static int remove_going(struct catalog *catalog, const struct clone *going)
+static int remove_going(struct catalog *catalog, struct clone *going, bool wipe)
 {
 	struct origins origins = { 0 };
 	int error;
 
 	if (clone_store_presence(going) == STORE_UNSEEN)
 		return clone_store_report_unseen(going);
+	if (wipe && !going->wiping) {
+		going->wiping = true;
+		error = catalog_save(catalog);
+		if (error)
+			return error;
+	}
 	error = consolidate_settle(catalog, &origins);
 	origins_done(&origins);
 	if (error)
@@ -76,7 +84,7 @@ static int remove_going(struct catalog *catalog, const struct clone *going)
 }
 
 /* Nothing stands on it: it can go as it is.  1: something does. */
-static int remove_unused(const char *clone_name, const char *snapshot)
+static int remove_unused(const char *clone_name, const char *snapshot, bool wipe)
 {
 	struct catalog catalog;
 	struct clone *clone, *layer = NULL, *going = NULL;
@@ -91,10 +99,10 @@ static int remove_unused(const char *clone_name, const char *snapshot)
 	if (clone && !going)
 		layer = snapshot_need(&catalog, clone, snapshot);
 	if (going) {
-		error = remove_going(&catalog, going);
+		error = remove_going(&catalog, going, wipe);
 	} else if (layer) {
 		names = catalog_dependents(&catalog, layer, NULL);
-		error = names ? 1 : snapshot_remove(&catalog, layer);
+		error = names ? 1 : snapshot_remove(&catalog, layer, wipe);
 		free(names);
 	} else {
 		error = -ENOENT;
@@ -111,6 +119,7 @@ static int merge_snapshot(const struct arguments *arguments, const char *name,
 	struct consolidate_request request = {
 		.clone = clone_name, .snapshot = snapshot, .place = *place,
 		.rate_bytes = arguments->rate_bytes,
+		.wipe = arguments->flags & CLONE_REMOVE_WIPE,
 	};
 	struct consolidate_result result;
 	int error = consolidate(&request, &result);
@@ -134,7 +143,7 @@ static int remove_snapshot(const struct arguments *arguments, const char *name)
 	int error;
 
 	*snapshot++ = '\0';
-	error = remove_unused(clone_name, snapshot);
+	error = remove_unused(clone_name, snapshot, arguments->flags & CLONE_REMOVE_WIPE);
 	if (error == 1)
 		error = merge_snapshot(arguments, name, clone_name, snapshot);
 	free(clone_name);

@@ -404,6 +404,15 @@ test_remove_wipes() {
 	write_at /dev/mapper/vm 1
 	lclone remove --wipe vm
 	[ ! -e "$DIR/vm.lclone" ] || fail "the store stayed"
+	# A snapshot, while the clone is in use.
+	lclone create vm --template gold --store "$dev"
+	write_at /dev/mapper/vm 1
+	lclone snapshot vm one --dir "$DIR"
+	lclone rollback vm one
+	lclone snapshot vm two
+	lclone remove --wipe vm@one
+	cmp -n "$(bytes 32M)" "$dev" /dev/zero
+	lclone remove vm
 }
 
 test_remove_spares_what_is_not_its_own() {

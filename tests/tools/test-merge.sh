@@ -381,3 +381,72 @@ test_reset_without_a_template() {
 	all_kept || fail "something was changed"
 	[ "$(ls d)" = "$(<files)" ] || fail "there is $(ls d)"
 }
+
+# wiped FILE...: other names of stores that went, which have nothing left.
+wiped() {
+	local file
+	for file; do
+		cmp -n "$(stat -c %s "$file")" "$file" /dev/zero || fail "$file has something left"
+	done
+}
+
+test_snapshot_is_wiped() {
+	files
+	expect 0 lclone rollback vm s1
+	ln d/s2.lclone s2
+	expect 0 lclone remove --wipe vm@s2
+	[ ! -e d/s2.lclone ] || fail "its store stays"
+	wiped s2
+}
+
+# What it becomes one with goes, too.
+test_merged_snapshot_is_wiped() {
+	files
+	expect 0 lclone commit vm --template before --to "$PWD/now.img" --quick
+	ln d/s1.lclone s1
+	ln d/s2.lclone s2
+	expect 0 lclone remove --wipe vm@s1
+	prints 'merged into the layer that stands on it'
+	[ ! -e d/s1.lclone ] && [ ! -e d/s2.lclone ] || fail "there is $(ls d)"
+	wiped s1 s2
+	expect 0 lclone list --json
+	json '.clones | map(.layers | map(.snapshot)) == [["s2"]]'
+	committed vm now.img
+}
+
+# Whoever goes on with it overwrites what is left.
+test_wiping_of_a_snapshot_cut_short() {
+	local n again=0
+	files
+	expect 0 lclone rollback vm s1
+	mkdir keep
+	cp -r --sparse=always d/* state keep
+	for ((n = 1; ; n++)); do
+		rm -rf d/* state s2
+		cp -r --sparse=always keep/*.lclone d
+		cp -r keep/state .
+		ln d/s2.lclone s2
+		killed_at $n remove --wipe vm@s2 || break
+		! jq -e '.layers | any(.replaced)' state/catalog.json >/dev/null || again=$((again + 1))
+		lclone remove vm@s2 >out 2>err || says 'has no snapshot s2'
+		[ ! -e d/s2.lclone ] || fail "killed at $n, its store stays"
+		jq -e '.layers | length == 1' state/catalog.json >/dev/null || fail "killed at $n, its layer stays"
+		[ "$again" -eq 0 ] || wiped s2
+	done
+	[ "$again" -gt 1 ] || fail "it was cut short no more than $again times"
+}
+
+# A copy that a consolidation left behind holds the data of its layers.
+test_left_over_is_wiped() {
+	local n left
+	files
+	for ((n = 1; ; n++)); do
+		left_over $n
+		! lclone info "d/$left" >/dev/null 2>&1 || break
+		rm "d/$left"
+	done
+	ln "d/${left##*/}" left
+	expect 0 lclone remove --wipe vm
+	[ -z "$(ls d)" ] || fail "there is $(ls d)"
+	wiped left
+}
