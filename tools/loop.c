@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Loop devices over the whole of a file. */
+/* Loop devices over the whole of a file, and those that write to one. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,13 +25,10 @@
 #define GONE_TRIES	40
 #define GONE_WAIT_NS	25000000l
 
-/* Whether loop device @name ("loop3") stands on the file that @st describes. */
-static bool stands_on(const char *name, const struct stat *st,
-		      enum loop_kind kind)
+/* What the kernel says of loop device @name ("loop3"); false when nothing is attached. */
+static bool read_info(const char *name, struct loop_info64 *info)
 {
 	char path[NAME_MAX + 32];
-	struct loop_info64 info;
-	bool read_only;
 	int fd, failed;
 
 	snprintf(path, sizeof(path), "/sys/block/%s/loop", name);
@@ -41,31 +38,67 @@ static bool stands_on(const char *name, const struct stat *st,
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	failed = ioctl(fd, LOOP_GET_STATUS64, &info);
+	failed = ioctl(fd, LOOP_GET_STATUS64, info);
 	close(fd);
-	read_only = info.lo_flags & LO_FLAGS_READ_ONLY;
-	return !failed && info.lo_inode == st->st_ino &&
-	       info.lo_device == st->st_dev && !info.lo_offset &&
-	       !info.lo_sizelimit && read_only == (kind == LOOP_ORIGIN);
+	return !failed;
 }
 
-char *loop_find(const char *file, enum loop_kind kind)
+/* What a loop device is looked for over. */
+struct wanted {
+	struct stat st;
+	enum loop_kind kind;
+};
+
+static bool is_over(const struct loop_info64 *info, const struct wanted *wanted)
 {
+	return info->lo_inode == wanted->st.st_ino &&
+	       info->lo_device == wanted->st.st_dev;
+}
+
+static bool is_of_kind(const struct loop_info64 *info, const struct wanted *wanted)
+{
+	bool read_only = info->lo_flags & LO_FLAGS_READ_ONLY;
+
+	return is_over(info, wanted) && !info->lo_offset && !info->lo_sizelimit &&
+	       read_only == (wanted->kind == LOOP_ORIGIN);
+}
+
+/* Be it to a part of it only, as to a partition that is mounted. */
+static bool may_write(const struct loop_info64 *info, const struct wanted *wanted)
+{
+	return is_over(info, wanted) && !(info->lo_flags & LO_FLAGS_READ_ONLY);
+}
+
+/* The first loop device that @fits, or NULL; to be freed. */
+static char *find(const struct wanted *wanted,
+		  bool (*fits)(const struct loop_info64 *info, const struct wanted *wanted))
+{
+	DIR *dir = opendir("/sys/block");
+	struct loop_info64 info;
 	struct dirent *entry;
 	char *found = NULL;
-	struct stat st;
-	DIR *dir;
 
-	if (stat(file, &st))
-		return NULL;
-	dir = opendir("/sys/block");
 	while (dir && !found && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "loop", 4) &&
-		    stands_on(entry->d_name, &st, kind))
+		    read_info(entry->d_name, &info) && fits(&info, wanted))
 			found = print_string("/dev/%s", entry->d_name);
 	if (dir)
 		closedir(dir);
 	return found;
+}
+
+char *loop_find(const char *file, enum loop_kind kind)
+{
+	struct wanted wanted = { .kind = kind };
+
+	return stat(file, &wanted.st) ? NULL : find(&wanted, is_of_kind);
+}
+
+char *loop_find_writable(const char *file)
+{
+	struct wanted wanted = { .kind = LOOP_STORE };
+
+	return stat(file, &wanted.st) ? NULL : find(&wanted, may_write);
 }
 
 static int open_control(void)

@@ -28,6 +28,12 @@ enum loop_kind {
 char *loop_find(const char *file, enum loop_kind kind);
 
 /*
+ * A loop device, whoever made it, that may write to @file or to a part of it, or
+ * NULL; to be freed.  Reports nothing.
+ */
+char *loop_find_writable(const char *file);
+
+/*
  * Finds it or makes it; @device is to be freed.  @made tells which; it may be
  * NULL.
  */

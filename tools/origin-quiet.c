@@ -153,15 +153,15 @@ static int check_processes(const char *path, const struct stat *st)
 	return error;
 }
 
-/* A loop device that may write to the file. */
+/* A loop device that may write to the file: no process has that open. */
 static int check_loops(const char *path)
 {
-	char *device = loop_find(path, LOOP_STORE);
+	char *device = loop_find_writable(path);
 
 	if (!device)
 		return 0;
 	report_error(path, "the writable loop device %s stands on it", device);
-	report_hint("detach it first ('losetup -d %s')", device);
+	report_hint("unmount it if it is mounted, and detach it ('losetup -d %s')", device);
 	free(device);
 	return -EBUSY;
 }

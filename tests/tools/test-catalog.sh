@@ -65,6 +65,24 @@ test_descriptor_that_becomes_another_file() {
 	refused 'has it open for writing' lclone template add gold gold.img
 }
 
+# A loop device over a part of it, as for a partition that is mounted; no process has the file open then.
+test_loop_over_a_part() {
+	local options parts
+	file gold.img 4M
+	export LCLONE_STATE_DIR=$PWD/state
+	for options in "" "--offset 1M" "--sizelimit 1M" "--offset 1M --sizelimit 1M"; do
+		read -ra parts <<<"$options"
+		loop gold.img "${parts[@]}"
+		refused "the writable loop device $dev stands on it" lclone template add gold "$PWD/gold.img" --quick
+		[ "$(stat -c %A gold.img | cut -c3)" = w ] || fail "the mode has changed"
+		losetup -d "$dev"
+		loop gold.img --read-only "${parts[@]}"
+		expect 0 lclone template add gold gold.img --quick
+		expect 0 lclone template remove gold
+		losetup -d "$dev"
+	done
+}
+
 test_qcow2() {
 	command -v qemu-img >/dev/null || skip "no qemu-img"
 	catalog
