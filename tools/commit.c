@@ -44,11 +44,22 @@ static int check_new(const struct catalog *catalog, const char *name)
 	return -EEXIST;
 }
 
+/* The template of what is to be committed: a snapshot keeps its own when the clone moves. */
+static const struct template *template_of(const struct catalog *catalog,
+					  const struct clone *clone,
+					  const struct work *work)
+{
+	const char *snapshot = work->request->snapshot;
+	const struct clone *layer = snapshot ? catalog_snapshot(catalog, clone, snapshot) : NULL;
+
+	return catalog_template_of(catalog, layer ? layer : clone);
+}
+
 /* DIRECTORY/NAME.raw, where the template's own file is. */
 static int choose_beside(const struct catalog *catalog, const struct clone *clone,
 			 struct work *work)
 {
-	const struct template *template = catalog_template_of(catalog, clone);
+	const struct template *template = template_of(catalog, clone, work);
 	const char *slash = template && template->is_file ?
 			    strrchr(template->path, '/') : NULL;
 
@@ -175,7 +186,7 @@ static int find_origin(const struct catalog *catalog, const struct clone *clone,
 		       struct work *work)
 {
 	const struct lc_super *super = level_super(work->image.levels, 0);
-	const struct template *template = catalog_template_of(catalog, clone);
+	const struct template *template = template_of(catalog, clone, work);
 
 	if (super->origin_kind == LC_ORIGIN_NONE)
 		return 0;

@@ -172,6 +172,40 @@ test_rebase_through_layers() {
 	lclone template remove gold
 }
 
+# The snapshot stays over the template that it was made of, and so does what is made of it. The other one
+# differs where no quick fingerprint looks.
+test_commit_of_a_snapshot_left_behind() {
+	local one
+	tool_up
+	IMAGE2=$DIR/alike/gold2.img
+	mkdir "$DIR/alike"
+	cp "$IMAGE" "$IMAGE2"
+	chmod u+w "$IMAGE2"
+	differ_at 2047 2
+	template_add gold2 "$IMAGE2"
+	lclone create vm --template gold --dir "$DIR"
+	write_at /dev/mapper/vm 1
+	one=$(sum_of vm 16)
+	lclone snapshot vm one
+	write_at /dev/mapper/vm 2
+	lclone rebase vm --template gold2
+	on_gold2 vm
+	lclone commit vm@one --template v1 --to "$DIR/v1.raw"
+	assert_eq "$(hash_of "$DIR/v1.raw")" "$one" "the image, over one that looks the same"
+	# Over one that does not, and over none.
+	cp "$IMAGE" "$DIR/alike/gold3.img"
+	chmod u+w "$DIR/alike/gold3.img"
+	IMAGE2=$DIR/alike/gold3.img differ_at 0 4096
+	template_add gold3 "$DIR/alike/gold3.img"
+	lclone rebase vm --template gold3
+	# Beside the file of its own one.
+	lclone commit vm@one --template v2
+	assert_eq "$(hash_of "$DIR/v2.raw")" "$one" "the image, over another one"
+	lclone flatten vm
+	lclone commit vm@one --template v3
+	assert_eq "$(hash_of "$DIR/v3.raw")" "$one" "the image, beside an independent clone"
+}
+
 test_update_takes_the_rest_from_the_new_one() {
 	local model
 	tool_up
