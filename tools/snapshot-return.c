@@ -341,7 +341,7 @@ static int remove_store(struct catalog *catalog, struct clone *layer, bool wipe)
 	int error;
 
 	layer->replaced = true;
-	layer->wiping = wipe;
+	layer->wiping |= wipe;
 	error = catalog_save(catalog);
 	if (error)
 		return error;
