@@ -50,6 +50,18 @@ static bool lock(int fd, const char *path)
 	return !fcntl(fd, F_OFD_SETLK, &range) && is_at(fd, path);
 }
 
+/*
+ * What a run that was cut short in give_name() has left has its name as well, or had it
+ * before somebody moved it: all of it is there, and it is not to be written to.
+ */
+static void drop_second_name(const char *part)
+{
+	struct stat st;
+
+	if (!lstat(part, &st) && S_ISREG(st.st_mode) && st.st_nlink > 1)
+		unlink(part);
+}
+
 int part_open(struct part_file *file, const char *path)
 {
 	int error = 0;
@@ -62,6 +74,7 @@ int part_open(struct part_file *file, const char *path)
 		return -EEXIST;
 	}
 	file->part = print_string("%s.part", path);
+	drop_second_name(file->part);
 	file->fd = open(file->part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (file->fd >= 0 && !lock(file->fd, file->part)) {
 		error = -EBUSY;
@@ -77,19 +90,60 @@ int part_open(struct part_file *file, const char *path)
 	return error;
 }
 
+/*
+ * Not over a file that came meanwhile.  NFS and others have no such rename; there a
+ * second name is made, which fails when there is one, and the first one is removed.
+ */
+static int give_name(const struct part_file *file)
+{
+	int error;
+
+	if (!renameat2(AT_FDCWD, file->part, AT_FDCWD, file->path, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (link(file->part, file->path)) {
+		error = -errno;
+		/* A server may answer for the second time, when the first answer was lost. */
+		if (error != -EEXIST || !is_at(file->fd, file->path))
+			return error;
+	}
+	/* Its name first: a directory that has lost both has lost the file. */
+	error = sync_parent(file->path);
+	if (!error && unlink(file->part) && errno != ENOENT)
+		report_warning(file->part, "this second name of %s cannot be removed",
+			       file->path);
+	return error;
+}
+
+/* All of it is there; what lacks is the name, or no more than that this is durable. */
+static void keep_part(struct part_file *file)
+{
+	if (!is_at(file->fd, file->path))
+		report_hint("%s is whole and stays: give it another name ('mv -n'), or remove it",
+			    file->part);
+	free(file->part);
+	file->part = NULL;
+}
+
 int part_name(struct part_file *file)
 {
 	int error = 0;
 
-	if (fsync(file->fd) ||
-	    /* Not over a file that came meanwhile. */
-	    renameat2(AT_FDCWD, file->part, AT_FDCWD, file->path, RENAME_NOREPLACE)) {
+	if (fsync(file->fd)) {
 		error = -errno;
-	} else {
-		free(file->part);
-		file->part = NULL;
-		error = sync_parent(file->path);
+		report_errno(file->path, error, "cannot be made");
+		return error;
 	}
+	error = give_name(file);
+	if (error) {
+		report_errno(file->path, error, "cannot be made");
+		keep_part(file);
+		return error;
+	}
+	free(file->part);
+	file->part = NULL;
+	error = sync_parent(file->path);
 	if (error)
 		report_errno(file->path, error, "cannot be made");
 	return error;

@@ -24,10 +24,13 @@ struct part_file {
  */
 int part_open(struct part_file *file, const char *path);
 
-/* Makes it durable and gives it its name, which nothing else may have. */
+/*
+ * Makes it durable and gives it its name, which nothing else may have.  When all of it
+ * is durable, and only the name cannot be given, PATH.part stays, and that is said.
+ */
 int part_name(struct part_file *file);
 
-/* Removes it, unless it has its name. */
+/* Removes it, unless it has its name, or stays for want of one. */
 void part_close(struct part_file *file);
 
 #endif

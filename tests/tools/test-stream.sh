@@ -170,6 +170,63 @@ test_export_that_is_killed() {
 	[ ! -e e.part ] || fail "a part is left"
 }
 
+# nfs COMMAND...: on a filesystem that renames over what is there, and cannot be told not to.
+nfs() {
+	# A sanitizer wants to come before any other library.
+	env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$HELPERS/kill-at.so" NO_RENAMEAT2=1 "$@"
+}
+
+test_export_on_nfs() {
+	chain
+	lclone export "$l1" >want
+	expect 0 nfs "$LCLONE" export "$l1" --output e
+	silent
+	cmp e want
+	[ ! -e e.part ] || fail "a part is left"
+	[ "$(stat -c %h e)" = 1 ] || fail "it has another name"
+	# What comes meanwhile is not written over, and the stream is not lost.
+	expect 1 nfs NO_RENAMEAT2=race "$LCLONE" export "$l1" --output f
+	says 'f: cannot be made: File exists'
+	says 'next: .*f.part is whole'
+	[ "$(<f)" = theirs ] || fail "it was written over"
+	cmp f.part want
+	# The next run begins it anew.
+	rm f
+	expect 0 nfs "$LCLONE" export "$l1" --output f
+	cmp f want
+	[ ! -e f.part ] || fail "a part is left"
+	# Nor is it where there are no links.
+	expect 1 nfs NO_LINK=1 "$LCLONE" export "$l1" --output g
+	says 'g: cannot be made: Operation not permitted'
+	says 'next: .*g.part is whole'
+	[ ! -e g ] || fail "it has its name"
+	cmp g.part want
+}
+
+# Where a kill leaves the file with both names, the next export does not write to it by the other.
+test_export_on_nfs_that_is_killed() {
+	local n rc both=0
+	chain
+	lclone export "$l1" >want
+	lclone export "$l2" >other
+	for ((n = 1; ; n++)); do
+		nfs KILL_AT=$n "$LCLONE" export "$l1" --output e >out 2>err </dev/null && rc=0 || rc=$?
+		[ $rc -eq 137 ] || break
+		[ -e e ] || continue
+		cmp e want || fail "killed at $n: it has its name and is not whole"
+		[ ! -e e.part ] || both=$((both + 1))
+		mv e kept
+		expect 0 nfs "$LCLONE" export "$l2" --output e
+		cmp e other
+		cmp kept want || fail "killed at $n: what had been made is lost"
+		rm e
+	done
+	[ $rc -eq 0 ] || fail "it ended with $rc"
+	[ "$both" -gt 0 ] || fail "it never had both names"
+	cmp e want
+	[ ! -e e.part ] || fail "a part is left"
+}
+
 test_p8_import_refuses_another_origin() {
 	small_stream
 	refused 'holds only what differs from its origin' lclone import ./n.img --input e

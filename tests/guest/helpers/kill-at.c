@@ -7,6 +7,8 @@
  * command runs itself does not count.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
  * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
+ * NO_RENAMEAT2=1: the filesystem knows no flags of it, as NFS; with "race" somebody makes
+ * a file of that name at this moment.  NO_LINK=1: nor does it know hard links.
  * LOSE_SYNC=A-B: its fsyncs from the Ath to the Bth are not done, though it seems so.
  */
 #define _GNU_SOURCE
@@ -20,6 +22,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -186,10 +189,45 @@ int rename(const char *from, const char *to)
 	return REAL(rename)(from, to);
 }
 
+static void make_theirs(const char *path)
+{
+	FILE *file = fopen(path, "wx");
+
+	if (file) {
+		fputs("theirs\n", file);
+		fclose(file);
+	}
+}
+
+static bool flags_unknown(unsigned int flags, const char *to)
+{
+	const char *how = getenv("NO_RENAMEAT2");
+
+	if (!flags || !how)
+		return false;
+	if (!strcmp(how, "race"))
+		make_theirs(to);
+	return true;
+}
+
 int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
 {
 	small_step();
+	if (flags_unknown(flags, to)) {
+		errno = EINVAL;
+		return -1;
+	}
 	return REAL(renameat2)(from_fd, from, to_fd, to, flags);
+}
+
+int link(const char *from, const char *to)
+{
+	small_step();
+	if (getenv("NO_LINK")) {
+		errno = EPERM;
+		return -1;
+	}
+	return REAL(link)(from, to);
 }
 
 int unlink(const char *path)
