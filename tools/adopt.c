@@ -193,10 +193,15 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 	char *device;
 	bool made;
 	u64 begin;
-	int error = clone_store_attach(clone, &device, &made);
+	int lock;
+	int error = clone_store_share(clone, &lock);
 
-	if (error)
+	if (!error)
+		error = clone_store_attach(clone, &device, &made);
+	if (error) {
+		store_unshare(lock);
 		return error;
+	}
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	/* So that the resume does not wait for udev while we count. */
 	dm_batch_begin();
@@ -217,6 +222,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
+	store_unshare(lock);
 	free(device);
 	return error;
 }

@@ -200,6 +200,37 @@ static int report_missing(const struct clone *clone)
 	return error;
 }
 
+int clone_store_share(const struct clone *clone, int *lock)
+{
+	*lock = -1;
+	if (clone->kind != STORE_KIND_DIR)
+		return 0;	/* device-mapper opens a device O_EXCL */
+	if (access(clone->store_path, F_OK))
+		return report_missing(clone);
+	return store_share(clone->store_path, lock);
+}
+
+/* Whether device-mapper has it, so that nobody else can. */
+static bool file_is_up(const struct clone *clone)
+{
+	char *device = loop_find(clone->store_path, LOOP_STORE);
+	bool up = device && !loop_idle(device);
+
+	free(device);
+	return up;
+}
+
+static int attach_file(const struct clone *clone, char **device, bool *made)
+{
+	int lock = -1;
+	int error = file_is_up(clone) ? 0 : clone_store_share(clone, &lock);
+
+	if (!error)
+		error = loop_attach(clone->store_path, LOOP_STORE, device, made);
+	store_unshare(lock);
+	return error;
+}
+
 int clone_store_attach(const struct clone *clone, char **device, bool *made)
 {
 	int error = 0;
@@ -213,7 +244,7 @@ int clone_store_attach(const struct clone *clone, char **device, bool *made)
 	if (access(clone->store_path, F_OK))
 		return report_missing(clone);
 	if (clone->kind == STORE_KIND_DIR)
-		return loop_attach(clone->store_path, LOOP_STORE, device, made);
+		return attach_file(clone, device, made);
 	*device = must_strdup(clone->store_path);
 	return 0;
 }

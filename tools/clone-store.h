@@ -34,6 +34,13 @@ int clone_store_unmake(const struct clone *clone);
  * tells whether detaching would undo it.
  */
 int clone_store_attach(const struct clone *clone, char **device, bool *made);
+
+/*
+ * Keeps others from taking a store that is a file for themselves, until store_unshare():
+ * for the time from before it is attached until device-mapper has it.  -EBUSY when
+ * somebody has taken it.  @lock is -1 for other kinds.
+ */
+int clone_store_share(const struct clone *clone, int *lock);
 int clone_store_detach(const struct clone *clone);
 
 /* Has a logical volume appear; nothing to do for other kinds. */

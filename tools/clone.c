@@ -72,6 +72,26 @@ static int make_device(const struct catalog *catalog, const struct clone *clone,
 	return error;
 }
 
+/* Its store, and then the device. */
+static int bring_up(const struct catalog *catalog, const struct clone *clone,
+		    struct origins *origins, bool force)
+{
+	char *device = NULL;
+	bool made = false;
+	int lock;
+	int error = clone_store_share(clone, &lock);
+
+	if (!error)
+		error = clone_store_attach(clone, &device, &made);
+	if (!error)
+		error = make_device(catalog, clone, device, origins, force);
+	if (error && made)
+		clone_store_detach(clone);
+	store_unshare(lock);
+	free(device);
+	return error;
+}
+
 /* Some of its data may be gone. */
 static int report_removing(const struct clone *clone)
 {
@@ -85,8 +105,6 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 		   struct origins *origins, bool force)
 {
 	struct dm_clone active;
-	char *device = NULL;
-	bool made;
 	int error = clone->removing ? report_removing(clone) : dm_need_target();
 
 	if (!error && clone->adopted) {
@@ -115,13 +133,7 @@ int clone_activate(struct catalog *catalog, struct clone *clone,
 		report_hint("remove or rename that device ('dmsetup rename')");
 		return -EEXIST;
 	}
-	error = clone_store_attach(clone, &device, &made);
-	if (!error)
-		error = make_device(catalog, clone, device, origins, force);
-	if (error && made)
-		clone_store_detach(clone);
-	free(device);
-	return error;
+	return bring_up(catalog, clone, origins, force);
 }
 
 /* What lies below, once the device is gone. */

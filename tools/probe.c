@@ -239,20 +239,34 @@ int probe_unused(const char *path)
 	return 0;	/* opening it will tell of any other error */
 }
 
-int store_open_idle(const char *path, unsigned int flags, struct store_file *store)
+/* Whether the loop device over it, if there is one, is free. */
+static int check_loop(const char *path, unsigned int flags)
 {
 	dev_t loop = loop_over_file(path);
 	struct store_file over;
 	char *name;
-	int error = 0;
+	int error;
 
-	if (loop) {
-		name = device_path(loop);
-		error = store_open(name, flags | STORE_EXCLUSIVE, &over);
-		if (!error)
-			store_close(&over);
-		free(name);
-	}
-	return error ? error :
-	       store_open(path, flags | STORE_EXCLUSIVE, store);
+	if (!loop)
+		return 0;
+	name = device_path(loop);
+	error = store_open(name, flags | STORE_EXCLUSIVE, &over);
+	store_close(&over);
+	free(name);
+	return error;
+}
+
+int store_open_idle(const char *path, unsigned int flags, struct store_file *store)
+{
+	int error = check_loop(path, flags);
+
+	if (!error)
+		error = store_open(path, flags | STORE_EXCLUSIVE, store);
+	if (error)
+		return error;
+	/* An activation may just have ended; none begins from here on. */
+	error = check_loop(path, flags);
+	if (error)
+		store_close(store);
+	return error;
 }

@@ -82,6 +82,37 @@ static int take(const struct store_file *store)
 	return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
+int store_share(const char *path, int *lock)
+{
+	int error = 0;
+
+	*lock = open(path, O_RDONLY | O_CLOEXEC);
+	if (*lock < 0) {
+		error = -errno;
+		report_errno(path, error, "cannot be opened");
+		return error;
+	}
+	if (!flock(*lock, LOCK_SH | LOCK_NB))
+		return 0;
+	error = -errno;
+	if (error == -EWOULDBLOCK) {
+		error = -EBUSY;
+		report_error(path, "is in use: another lclone reads or changes it (such as check, commit or repair)");
+		report_hint("wait for its end, or stop it; 'fuser -v %s' shows who it is", path);
+	} else {
+		report_errno(path, error, "cannot be locked");
+	}
+	store_unshare(*lock);
+	*lock = -1;
+	return error;
+}
+
+void store_unshare(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
 /* O_DIRECT, for a filesystem that has it. */
 static bool go_direct(const struct store_file *store)
 {

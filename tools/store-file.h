@@ -54,6 +54,15 @@ int store_open(const char *path, unsigned int flags, struct store_file *store);
 void store_close(struct store_file *store);
 
 /*
+ * Until store_unshare() nobody can open the regular file @path with STORE_EXCLUSIVE;
+ * -EBUSY when somebody has.  For who makes a loop device of it: the loop device of a
+ * file that is locked can be opened by all.
+ */
+int store_share(const char *path, int *lock);
+/* @lock may be -1. */
+void store_unshare(int lock);
+
+/*
  * Reads and decodes header and both superblocks.  -EMEDIUMTYPE: not a store at
  * all; -EPROTONOSUPPORT: of an unknown version or feature, or opened for writing
  * with a feature that allows reading only; -EUCLEAN: damaged.

@@ -97,6 +97,31 @@ test_commit_to_a_device() {
 	expect_said "is the origin of template v2"
 }
 
+# What is read for long, without the catalog being locked, is not written meanwhile.
+test_none_is_activated_while_it_is_committed() {
+	local now store pid
+	tool_up
+	changed_up
+	now=$(sum vm)
+	store=$(tool_status vm .store.path)
+	lclone deactivate vm
+	lclone commit vm --template v2 --rate 1M &
+	pid=$!
+	wait_until test -e "$DIR/v2.raw.part"
+	expect_fail lclone activate vm
+	expect_said "another lclone reads or changes it"
+	expect_said "'fuser -v $store'"
+	expect_fail dmsetup info vm
+	no_loops "$store" || fail "a refused activation has left a loop device"
+	wait "$pid"
+	assert_eq "$(hash_of "$DIR/v2.raw")" "$now" "the image"
+	lclone activate vm
+	# Who comes later is refused, as ever.
+	expect_fail lclone check "$store"
+	expect_said "is in use"
+	assert_eq "$(sum vm)" "$now" content
+}
+
 # Its store is a device: so has to be the next one, or a snapshot is made before.
 test_commit_of_a_clone_on_a_device() {
 	local dev next now
