@@ -136,11 +136,9 @@ static int check_idle(const struct clone *clone, const struct dm_plain *plain)
 static int redo(struct catalog *catalog, struct clone *clone,
 		struct origins *origins, const struct dm_plain *plain)
 {
-	char *name = adopt_origin_name(clone->name);
 	u64 pause_ns;
-	int error = dm_name_taken(name) ? adopt_remove_origin(clone) : 0;
+	int error = adopt_remove_origin(clone);
 
-	free(name);
 	if (!error)
 		error = adopt_make_origin(clone, plain->table);
 	if (error)
@@ -166,11 +164,7 @@ static int go_on(struct catalog *catalog, struct clone *clone,
  */
 static int release_left(const struct clone *clone)
 {
-	char *name = adopt_origin_name(clone->name);
-	int error = dm_name_taken(name) ? adopt_release(clone) : 0;
-
-	free(name);
-	return error;
+	return adopt_helper_exists(clone, "origin") ? adopt_release(clone) : 0;
 }
 
 /* The device, which is there as it was before it was adopted, or gets there. */

@@ -15,7 +15,18 @@ int adopt_check(const struct dm_plain *plain);
 /* Whether @super, of the clone's store, tells that it never took the device's place. */
 bool adopt_is_cut_short(const struct lc_super *super);
 
-/* The device for the origin; removing one that is not there is no error. */
+/*
+ * What stands beside the device, NAME-origin or NAME-return, is known by the uuid that
+ * we give it: something else may have its name, and is left alone.  Removing one that is
+ * not there is no error; making one where the name is taken is.
+ */
+char *adopt_helper_name(const struct clone *clone, const char *what);
+bool adopt_helper_exists(const struct clone *clone, const char *what);
+int adopt_make_helper(const struct clone *clone, const char *what, const char *table,
+		      bool read_only);
+int adopt_remove_helper(const struct clone *clone, const char *what);
+
+/* The device for the origin. */
 int adopt_make_origin(const struct clone *clone, const char *table);
 int adopt_remove_origin(const struct clone *clone);
 

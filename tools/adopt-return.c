@@ -295,41 +295,24 @@ static int hand_back(struct work *work)
 
 /* Around it ----------------------------------------------------------------- */
 
-static char *private_name(const struct clone *clone, const char *what)
-{
-	return print_string("%s-%s", clone->name, what);
-}
-
-static int remove_private(const struct clone *clone, const char *what)
-{
-	char *name = private_name(clone, what);
-	int error = dm_name_taken(name) ? dm_clone_remove(name) : 0;
-
-	free(name);
-	return error;
-}
-
 /* A device like the origin that can be written, and the table of both. */
 static int make_back(struct work *work, const char *from)
 {
-	char *name = private_name(work->clone, "return");
-	char text[UUID_TEXT_BYTES], *uuid;
+	char *name = adopt_helper_name(work->clone, "return");
 	struct dm_plain plain;
-	int error = remove_private(work->clone, "return");
+	int error = adopt_remove_helper(work->clone, "return");
 
-	uuid = print_string("LCLONE-return-%s", print_uuid(work->clone->uuid, text));
 	if (!error)
 		error = dm_plain_get(from, &plain);
 	if (!error) {
 		work->table = must_strdup(plain.table);
 		dm_plain_done(&plain);
-		error = dm_plain_create(name, uuid, work->table, false);
+		error = adopt_make_helper(work->clone, "return", work->table, false);
 	} else {
 		report_error(work->clone->name, "the device %s cannot be found", from);
 		report_hint("bring it up as it was before it was adopted, and do not use it");
 	}
 	work->back = print_string("/dev/mapper/%s", name);
-	free(uuid);
 	free(name);
 	return error;
 }
@@ -359,11 +342,11 @@ static int clean_up(struct work *work)
 {
 	char *path = print_string("/dev/mapper/%s", work->clone->adopted);
 	struct clone *layer;
-	int error = remove_private(work->clone, "return");
+	int error = adopt_remove_helper(work->clone, "return");
 
 	work->clone->returned = true;
 	if (!error)
-		error = remove_private(work->clone, "origin");
+		error = adopt_remove_helper(work->clone, "origin");
 	if (!error)
 		error = catalog_save(work->catalog);
 	while (!error && (layer = own_layer(work))) {
@@ -413,7 +396,7 @@ static int look(struct work *work, struct present *present)
 /* The old device has all of it; a device that still shows the clone is suspended. */
 static int finish(struct work *work, bool active)
 {
-	char *origin = private_name(work->clone, "origin");
+	char *origin = adopt_helper_name(work->clone, "origin");
 	int error = active ? make_back(work, origin) : 0;
 
 	if (!error && active)
@@ -449,7 +432,7 @@ static int go_back(struct work *work)
 		error = adopt_activate(work->catalog, work->clone, &work->origins);
 	if (error)
 		return error;
-	origin = private_name(work->clone, "origin");
+	origin = adopt_helper_name(work->clone, "origin");
 	error = make_back(work, origin);
 	free(origin);
 	if (!error)
@@ -458,7 +441,7 @@ static int go_back(struct work *work)
 		error = hand_back(work);
 	if (!error)
 		return clean_up(work);
-	remove_private(work->clone, "return");
+	adopt_remove_helper(work->clone, "return");
 	return error;
 }
 

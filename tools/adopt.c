@@ -97,26 +97,69 @@ static int find_device(const char *path, struct dm_plain *plain)
 	return error;
 }
 
-int adopt_make_origin(const struct clone *clone, const char *table)
+char *adopt_helper_name(const struct clone *clone, const char *what)
 {
-	char *name = adopt_origin_name(clone->name), *uuid;
-	char text[UUID_TEXT_BYTES];
-	int error;
+	return print_string("%s-%s", clone->name, what);
+}
 
-	uuid = print_string("LCLONE-origin-%s", print_uuid(clone->uuid, text));
-	error = dm_plain_create(name, uuid, table, true);
+bool adopt_helper_exists(const struct clone *clone, const char *what)
+{
+	char *name = adopt_helper_name(clone, what), *uuid;
+	char text[UUID_TEXT_BYTES];
+	struct dm_plain plain;
+	bool exists = false;
+
+	uuid = print_string("LCLONE-%s-%s", what, print_uuid(clone->uuid, text));
+	if (!dm_plain_get(name, &plain)) {
+		exists = !strcmp(plain.uuid, uuid);
+		dm_plain_done(&plain);
+	}
+	free(uuid);
+	free(name);
+	return exists;
+}
+
+static int check_name_free(const char *name)
+{
+	if (!dm_name_taken(name))
+		return 0;
+	report_error(name, "another device has this name");
+	report_hint("rename, deactivate or remove it ('dmsetup info %s' shows it)", name);
+	return -EEXIST;
+}
+
+int adopt_make_helper(const struct clone *clone, const char *what, const char *table,
+		      bool read_only)
+{
+	char *name = adopt_helper_name(clone, what), *uuid;
+	char text[UUID_TEXT_BYTES];
+	int error = check_name_free(name);
+
+	uuid = print_string("LCLONE-%s-%s", what, print_uuid(clone->uuid, text));
+	if (!error)
+		error = dm_plain_create(name, uuid, table, read_only);
 	free(uuid);
 	free(name);
 	return error;
 }
 
-int adopt_remove_origin(const struct clone *clone)
+int adopt_remove_helper(const struct clone *clone, const char *what)
 {
-	char *name = adopt_origin_name(clone->name);
-	int error = dm_name_taken(name) ? dm_clone_remove(name) : 0;
+	char *name = adopt_helper_name(clone, what);
+	int error = adopt_helper_exists(clone, what) ? dm_clone_remove(name) : 0;
 
 	free(name);
 	return error;
+}
+
+int adopt_make_origin(const struct clone *clone, const char *table)
+{
+	return adopt_make_helper(clone, "origin", table, true);
+}
+
+int adopt_remove_origin(const struct clone *clone)
+{
+	return adopt_remove_helper(clone, "origin");
 }
 
 /* Under the pause ------------------------------------------------------- */

@@ -247,6 +247,44 @@ test_adopt_removes_nothing_of_others() {
 	assert_eq "$(hash_of /dev/lcvg/disk)" "$before" content
 }
 
+# Devices that have the names of our helpers and are somebody's: a clone "vm-return", volume "origin" of group "vm".
+test_adopt_leaves_devices_of_others() {
+	local now
+	disk_up
+	make_dm vm-return "0 8 zero" --uuid OTHER-return >/dev/null
+	make_dm vm-origin "0 8 zero" >/dev/null
+	expect_fail lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	expect_said "there is a device for the origin"
+	dmsetup remove vm-origin
+	lclone adopt /dev/mapper/disk vm --dir "$DIR"
+	write_at /dev/mapper/disk 3
+	now=$(sum disk)
+	expect_fail lclone adopt --undo vm
+	expect_said "vm-return: another device has this name"
+	assert_eq "$(targets vm-return)" "zero " "another's device"
+	assert_eq "$(targets disk)" "lclone " "targets of the device"
+	assert_eq "$(sum disk)" "$now" "content"
+	reboot_like
+	make_dm vm-origin "0 8 zero" --uuid OTHER-origin >/dev/null
+	expect_fail lclone activate vm
+	expect_said "vm-origin: another device has this name"
+	assert_eq "$(targets vm-origin)" "zero " "another's device"
+	# One that is suspended is somebody's business, too: it is not resumed for the name's sake.
+	dmsetup suspend disk
+	expect_fail lclone activate vm
+	expect_said "it is suspended"
+	dmsetup resume disk
+	lclone deactivate vm
+	assert_eq "$(targets vm-origin)" "zero " "another's device"
+	dmsetup remove vm-origin
+	lclone activate vm
+	assert_eq "$(sum disk)" "$now" "content"
+	dmsetup remove vm-return
+	lclone adopt --undo vm
+	assert_eq "$(raw)" "$now" "content below"
+	assert_eq "$(dmsetup ls | grep -c '^vm')" 0 "devices left"
+}
+
 test_adopt_a_logical_volume() {
 	local before now
 	volume_up
