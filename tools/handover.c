@@ -71,7 +71,6 @@ static int load(const struct catalog *catalog, struct origins *origins,
 		const struct clone *clone, const struct lc_super *super,
 		bool follows, struct handover *handover)
 {
-	struct clone_status status;
 	struct clone_table table;
 	struct dm_clone dm;
 	char *device;
@@ -94,8 +93,6 @@ static int load(const struct catalog *catalog, struct origins *origins,
 	if (!error) {
 		handover->name = must_strdup(dm.name);
 		memcpy(handover->uuid, clone->uuid, LC_UUID_BYTES);
-		handover->waiting = !status_parse(dm.status, &status) &&
-				    (status.waiting || status.space == SPACE_FULL);
 	}
 	free(table.params);
 	free(device);
@@ -125,13 +122,31 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
-static int suspend_all(struct handover *const *all, size_t count)
+/* Whether writes wait for space, or may at any moment: a flush would have them fail. */
+static bool short_of_space(const struct handover *handover)
+{
+	struct clone_status status;
+	struct dm_clone dm;
+	bool is_short;
+
+	if (dm_clone_find(handover->uuid, &dm))
+		return false;
+	is_short = dm.active && !status_parse(dm.status, &status) &&
+		   (status.waiting || status.space == SPACE_FULL);
+	dm_clone_done(&dm);
+	return is_short;
+}
+
+/* @is_short: the first is, which was looked at before its I/O is held. */
+static int suspend_all(struct handover *const *all, size_t count, bool is_short)
 {
 	int error = 0;
 	size_t i;
 
 	for (i = 0; i < count && !error; i++) {
-		error = dm_clone_suspend(all[i]->name, all[i]->waiting);
+		if (i)
+			is_short = short_of_space(all[i]);
+		error = dm_clone_suspend(all[i]->name, is_short);
 		all[i]->suspended = !error;
 	}
 	return error;
@@ -196,6 +211,7 @@ static void write_maps(struct handover *const *all, size_t count)
 int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 {
 	sigset_t signals;
+	bool is_short;
 	u64 begin;
 	int error;
 	size_t i;
@@ -205,8 +221,9 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 	dm_batch_begin();
 	write_maps(all, count);
 	signals_hold(&signals);
+	is_short = short_of_space(all[0]);
 	begin = now_ns();
-	error = suspend_all(all, count);
+	error = suspend_all(all, count, is_short);
 	if (!error) {
 		error = resume_all(all, count);
 		*pause_ns = now_ns() - begin;

@@ -13,7 +13,6 @@
 struct handover {
 	char *name;			/* of the device; NULL: nothing was loaded */
 	u8 uuid[LC_UUID_BYTES];		/* of the clone */
-	bool waiting;			/* writes wait for space: do not flush */
 	bool suspended;
 };
 

@@ -138,6 +138,30 @@ test_p7_two_clones_at_one_point_in_time() {
 	done
 }
 
+# The second store fills when the first clone is held already: its writes wait, and go on in the next one.
+test_p5_store_that_fills_during_a_snapshot() {
+	local tool writer
+	tool_up
+	lclone create root --template gold --dir "$DIR"
+	lclone create data --template gold --dir "$DIR" --store-size 8M
+	LD_PRELOAD=$HELPERS/kill-at.so KILL_SIGNAL=19 KILL_HELD=1 lclone snapshot root data one &
+	tool=$!
+	wait_until stands_still "$tool"
+	dd if=/dev/urandom of=/dev/mapper/data bs=1M count=8 oflag=direct conv=notrunc status=none &
+	writer=$!
+	wait_until is_full data
+	kill -CONT "$tool"
+	wait "$tool"
+	wait "$writer" || fail "a write has failed"
+	assert_eq "$(layers_of data)" one layers
+}
+stands_still() {
+	grep -q '^State:.*T' "/proc/$1/status"
+}
+is_full() {
+	[ "$(dmsetup status --noflush "$1" | cut -d' ' -f12)" = full ]
+}
+
 # A filesystem in use through snapshots; each is whole, and the last state too.
 test_snapshots_of_a_filesystem_in_use() {
 	local n
