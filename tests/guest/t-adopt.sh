@@ -198,7 +198,7 @@ test_adopted_and_reset() {
 	# The device is as it was before, and not the clone; the origin is there as well, as it is while
 	# another clone uses it.
 	lclone deactivate --all
-	make_dm vm-origin "0 32768 linear $LOWER 2048" --readonly
+	make_dm vm-origin "0 32768 linear $LOWER 2048" --readonly --uuid "LCLONE-origin-$(tool_status vm .uuid)"
 	dmsetup create disk --table "0 32768 linear $LOWER 2048"
 	lclone reset vm
 	assert_eq "$(targets disk)" "linear " "targets of a device that is not the clone"
