@@ -269,10 +269,14 @@ writers_judge() {
 	done
 }
 
-# lie_found: whether what was written, and is read anew, has stopped all of them.
+# lie_found: whether what was written, and is read anew, has stopped all of them. They stand still while the
+# map is written and given back, which goes by pages that have not been used since the time before.
 lie_found() {
+	kill -STOP "${WRITERS[@]}" || true
 	dmsetup message clone 0 checkpoint
 	echo 2 >/proc/sys/vm/drop_caches
+	echo 2 >/proc/sys/vm/drop_caches
+	kill -CONT "${WRITERS[@]}" || true
 	writers_ended
 }
 
