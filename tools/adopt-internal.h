@@ -18,9 +18,9 @@ bool adopt_is_cut_short(const struct lc_super *super);
 /*
  * What stands beside the device, NAME-origin or NAME-return, is known by the uuid that
  * we give it: something else may have its name, and is left alone.  Removing one that is
- * not there is no error; making one where the name is taken is.
+ * not there is no error; making one where the name is taken is.  Names are to be freed.
  */
-char *adopt_helper_name(const struct clone *clone, const char *what);
+char *adopt_helper_name(const char *clone_name, const char *what);
 bool adopt_helper_exists(const struct clone *clone, const char *what);
 int adopt_make_helper(const struct clone *clone, const char *what, const char *table,
 		      bool read_only);

@@ -26,11 +26,11 @@
 #include "clone-store.h"
 #include "dm.h"
 #include "dm-plain.h"
+#include "handover.h"
 #include "output.h"
 #include "raw-image.h"
 #include "signals.h"
 #include "snapshot.h"
-#include "status-parse.h"
 
 /* So little may be copied while I/O is held; so often it is tried to have no more. */
 #define LITTLE_BYTES	(8u << 20)
@@ -242,21 +242,6 @@ static int old_table(const struct work *work)
 	return error ? error : dm_clone_resume(work->clone->adopted);
 }
 
-/* What waits for space would fail in a suspend that flushes. */
-static bool writes_wait(const struct clone *clone)
-{
-	struct clone_status status;
-	struct dm_clone dm;
-	bool wait;
-
-	if (dm_clone_find(clone->uuid, &dm))
-		return false;
-	wait = dm.active && !status_parse(dm.status, &status) &&
-	       (status.waiting || status.space == SPACE_FULL);
-	dm_clone_done(&dm);
-	return wait;
-}
-
 /* Steps 2 to 4. */
 static int hand_back(struct work *work)
 {
@@ -272,7 +257,8 @@ static int hand_back(struct work *work)
 	dm_batch_begin();
 	signals_hold(&signals);
 	begin = now_ns();
-	error = dm_clone_suspend(work->clone->adopted, writes_wait(work->clone));
+	error = dm_clone_suspend(work->clone->adopted,
+				 handover_short_of_space(work->clone->uuid));
 	if (!error) {
 		error = copy_parked(work, device);
 		if (!error) {
@@ -298,7 +284,7 @@ static int hand_back(struct work *work)
 /* A device like the origin that can be written, and the table of both. */
 static int make_back(struct work *work, const char *from)
 {
-	char *name = adopt_helper_name(work->clone, "return");
+	char *name = adopt_helper_name(work->clone->name, "return");
 	struct dm_plain plain;
 	int error = adopt_remove_helper(work->clone, "return");
 
@@ -396,7 +382,7 @@ static int look(struct work *work, struct present *present)
 /* The old device has all of it; a device that still shows the clone is suspended. */
 static int finish(struct work *work, bool active)
 {
-	char *origin = adopt_helper_name(work->clone, "origin");
+	char *origin = adopt_helper_name(work->clone->name, "origin");
 	int error = active ? make_back(work, origin) : 0;
 
 	if (!error && active)
@@ -432,7 +418,7 @@ static int go_back(struct work *work)
 		error = adopt_activate(work->catalog, work->clone, &work->origins);
 	if (error)
 		return error;
-	origin = adopt_helper_name(work->clone, "origin");
+	origin = adopt_helper_name(work->clone->name, "origin");
 	error = make_back(work, origin);
 	free(origin);
 	if (!error)

@@ -36,11 +36,6 @@
 /* Targets that hold no state, so that two devices may have one table. */
 static const char *const plain_targets[] = { "linear", "striped", NULL };
 
-char *adopt_origin_name(const char *name)
-{
-	return print_string("%s-origin", name);
-}
-
 char *adopt_origin_path(const struct clone *clone)
 {
 	return print_string("/dev/mapper/%s-origin", clone->name);
@@ -97,19 +92,26 @@ static int find_device(const char *path, struct dm_plain *plain)
 	return error;
 }
 
-char *adopt_helper_name(const struct clone *clone, const char *what)
+char *adopt_helper_name(const char *clone_name, const char *what)
 {
-	return print_string("%s-%s", clone->name, what);
+	return print_string("%s-%s", clone_name, what);
+}
+
+/* To be freed. */
+static char *helper_uuid(const struct clone *clone, const char *what)
+{
+	char text[UUID_TEXT_BYTES];
+
+	return print_string("LCLONE-%s-%s", what, print_uuid(clone->uuid, text));
 }
 
 bool adopt_helper_exists(const struct clone *clone, const char *what)
 {
-	char *name = adopt_helper_name(clone, what), *uuid;
-	char text[UUID_TEXT_BYTES];
+	char *name = adopt_helper_name(clone->name, what);
+	char *uuid = helper_uuid(clone, what);
 	struct dm_plain plain;
 	bool exists = false;
 
-	uuid = print_string("LCLONE-%s-%s", what, print_uuid(clone->uuid, text));
 	if (!dm_plain_get(name, &plain)) {
 		exists = !strcmp(plain.uuid, uuid);
 		dm_plain_done(&plain);
@@ -131,11 +133,10 @@ static int check_name_free(const char *name)
 int adopt_make_helper(const struct clone *clone, const char *what, const char *table,
 		      bool read_only)
 {
-	char *name = adopt_helper_name(clone, what), *uuid;
-	char text[UUID_TEXT_BYTES];
+	char *name = adopt_helper_name(clone->name, what);
+	char *uuid = helper_uuid(clone, what);
 	int error = check_name_free(name);
 
-	uuid = print_string("LCLONE-%s-%s", what, print_uuid(clone->uuid, text));
 	if (!error)
 		error = dm_plain_create(name, uuid, table, read_only);
 	free(uuid);
@@ -145,7 +146,7 @@ int adopt_make_helper(const struct clone *clone, const char *what, const char *t
 
 int adopt_remove_helper(const struct clone *clone, const char *what)
 {
-	char *name = adopt_helper_name(clone, what);
+	char *name = adopt_helper_name(clone->name, what);
 	int error = adopt_helper_exists(clone, what) ? dm_clone_remove(name) : 0;
 
 	free(name);
@@ -309,7 +310,7 @@ static int compose(const struct adopt_request *request,
 /* The origin's device of an adoption that was cut short before the catalog knew it. */
 static int remove_left_origin(const struct catalog *catalog, const char *name)
 {
-	char *origin = adopt_origin_name(name);
+	char *origin = adopt_helper_name(name, "origin");
 	struct dm_plain plain;
 	int error = 0;
 
@@ -350,7 +351,7 @@ static int remove_left_store(const struct catalog *catalog, const struct clone *
 static int check_new(const struct catalog *catalog,
 		     const struct adopt_request *request)
 {
-	char *origin = adopt_origin_name(request->name);
+	char *origin = adopt_helper_name(request->name, "origin");
 	int error = name_check(request->name);
 
 	if (!error)

@@ -62,9 +62,6 @@ int adopt_release(const struct clone *clone);
  */
 int adopt_check_store(const struct clone *clone, const struct lc_super *super);
 
-/* The name of the device that stands for the origin of clone @name; to be freed. */
-char *adopt_origin_name(const char *name);
-
 /*
  * Whether lvm2 may activate the volume @path by itself; nothing happens when it is
  * none.  What it would bring up lacks what the store has.

@@ -73,9 +73,8 @@ enum clone_remove_flags {
 /*
  * Deactivates it, removes its store and its snapshots, and saves the catalog
  * without it.  -EBUSY when other clones stand on its snapshots, or its store is active on
- * another host.  Before the first store
- * goes the catalog has it that the clone is being removed: from then on it cannot be
- * activated before clone_settle_removal().
+ * another host.  Before the first store goes the catalog has it that the clone is being
+ * removed: from then on it cannot be activated before clone_settle_removal().
  */
 int clone_remove(struct catalog *catalog, struct clone *clone,
 		 unsigned int flags);

@@ -116,36 +116,23 @@ static int give_name(const struct part_file *file)
 	return error;
 }
 
-/* All of it is there; what lacks is the name, or no more than that this is durable. */
-static void keep_part(struct part_file *file)
+int part_name(struct part_file *file)
 {
-	if (!is_at(file->fd, file->path))
+	bool whole = !fsync(file->fd);
+	int error = whole ? give_name(file) : -errno;
+
+	if (!error)
+		error = sync_parent(file->path);
+	if (error)
+		report_errno(file->path, error, "cannot be made");
+	if (!whole)
+		return error;
+	/* It may have its name, though it is not known whether that is durable. */
+	if (error && !is_at(file->fd, file->path))
 		report_hint("%s is whole and stays: give it another name ('mv -n'), or remove it",
 			    file->part);
 	free(file->part);
 	file->part = NULL;
-}
-
-int part_name(struct part_file *file)
-{
-	int error = 0;
-
-	if (fsync(file->fd)) {
-		error = -errno;
-		report_errno(file->path, error, "cannot be made");
-		return error;
-	}
-	error = give_name(file);
-	if (error) {
-		report_errno(file->path, error, "cannot be made");
-		keep_part(file);
-		return error;
-	}
-	free(file->part);
-	file->part = NULL;
-	error = sync_parent(file->path);
-	if (error)
-		report_errno(file->path, error, "cannot be made");
 	return error;
 }
 

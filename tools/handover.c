@@ -122,14 +122,13 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
-/* Whether writes wait for space, or may at any moment: a flush would have them fail. */
-static bool short_of_space(const struct handover *handover)
+bool handover_short_of_space(const u8 *clone_uuid)
 {
 	struct clone_status status;
 	struct dm_clone dm;
 	bool is_short;
 
-	if (dm_clone_find(handover->uuid, &dm))
+	if (dm_clone_find(clone_uuid, &dm))
 		return false;
 	is_short = dm.active && !status_parse(dm.status, &status) &&
 		   (status.waiting || status.space == SPACE_FULL);
@@ -145,7 +144,7 @@ static int suspend_all(struct handover *const *all, size_t count, bool is_short)
 
 	for (i = 0; i < count && !error; i++) {
 		if (i)
-			is_short = short_of_space(all[i]);
+			is_short = handover_short_of_space(all[i]->uuid);
 		error = dm_clone_suspend(all[i]->name, is_short);
 		all[i]->suspended = !error;
 	}
@@ -221,7 +220,7 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 	dm_batch_begin();
 	write_maps(all, count);
 	signals_hold(&signals);
-	is_short = short_of_space(all[0]);
+	is_short = handover_short_of_space(all[0]->uuid);
 	begin = now_ns();
 	error = suspend_all(all, count, is_short);
 	if (!error) {

@@ -41,7 +41,13 @@ int handover_load_as(const struct catalog *catalog, struct origins *origins,
 		     struct handover *handover);
 
 /*
- * Suspends all, then resumes all.  -EUCLEAN: some have the new table, or are in
+ * Whether writes of a clone wait for space, or may at any moment: they would fail in a
+ * suspend that flushes.  Reports nothing.
+ */
+bool handover_short_of_space(const u8 *clone_uuid);
+
+/*
+ * Suspends all, of which there is one at least, then resumes all.  -EUCLEAN: some have the new table, or are in
  * failed mode; with any other error all go on as they were.
  */
 int handover_run(struct handover *const *all, size_t count, u64 *pause_ns);

@@ -158,6 +158,20 @@ files() {
 	ls d >files
 }
 
+# Layers, too, stay with the stores that they have.
+test_scan_finds_a_copy_of_a_layer() {
+	files
+	cp state/catalog.json catalog
+	cp --sparse=always d/s1.lclone d/a.lclone
+	mkdir backup
+	cp --sparse=always d/s2.lclone backup
+	for where in d backup; do
+		expect 0 lclone scan $where
+		says 'holds a copy of the store on .*/s[12].lclone, which the catalog has'
+		cmp state/catalog.json catalog || fail "the catalog has changed"
+	done
+}
+
 # left_over FROM: sets n, from FROM on, to where a consolidation that is killed leaves $left.
 left_over() {
 	left=
