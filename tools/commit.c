@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include "change.h"
 #include "clone-store.h"
+#include "clone-table.h"
 #include "commit.h"
 #include "dm.h"
 #include "durable.h"
@@ -44,22 +45,23 @@ static int check_new(const struct catalog *catalog, const char *name)
 	return -EEXIST;
 }
 
-/* The template of what is to be committed: a snapshot keeps its own when the clone moves. */
-static const struct template *template_of(const struct catalog *catalog,
-					  const struct clone *clone,
-					  const struct work *work)
+/* Whose template counts: a snapshot keeps its own when the clone moves. */
+static const struct clone *owner_of_origin(const struct catalog *catalog,
+					   const struct clone *clone,
+					   const struct work *work)
 {
 	const char *snapshot = work->request->snapshot;
 	const struct clone *layer = snapshot ? catalog_snapshot(catalog, clone, snapshot) : NULL;
 
-	return catalog_template_of(catalog, layer ? layer : clone);
+	return layer ? layer : clone;
 }
 
 /* DIRECTORY/NAME.raw, where the template's own file is. */
 static int choose_beside(const struct catalog *catalog, const struct clone *clone,
 			 struct work *work)
 {
-	const struct template *template = template_of(catalog, clone, work);
+	const struct template *template =
+		catalog_template_of(catalog, owner_of_origin(catalog, clone, work));
 	const char *slash = template && template->is_file ?
 			    strrchr(template->path, '/') : NULL;
 
@@ -186,10 +188,15 @@ static int find_origin(const struct catalog *catalog, const struct clone *clone,
 		       struct work *work)
 {
 	const struct lc_super *super = level_super(work->image.levels, 0);
-	const struct template *template = template_of(catalog, clone, work);
+	const struct clone *owner = owner_of_origin(catalog, clone, work);
+	const struct template *template = catalog_template_of(catalog, owner);
+	int error;
 
 	if (super->origin_kind == LC_ORIGIN_NONE)
 		return 0;
+	error = clone_check_template(catalog, owner, super);
+	if (error)
+		return error;
 	work->origin_path = must_strdup(template ? template->path :
 					super->origin_path);
 	work->image.origin_path = work->origin_path;

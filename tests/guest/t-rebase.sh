@@ -95,6 +95,8 @@ test_p8_catalog_older_than_the_rebase() {
 	expect_fail lclone activate vm
 	expect_said "its store names another template: gold2"
 	expect_said "'lclone scan'"
+	expect_fail lclone commit vm --template v1 --to "$DIR/v1.raw"
+	expect_said "its store names another template: gold2"
 	lclone scan "$DIR" >/dev/null
 	lclone activate vm
 	on_gold2 vm
