@@ -22,6 +22,7 @@ struct checkpoint {
 	struct lc_vec batch[BATCH];
 	unsigned int batched;
 	u32 placed;			/* pages whose ref names their new place */
+	u32 forgotten;			/* of map.named, once the tail has moved */
 	bool below_full;		/* the device had no space for one of them */
 };
 
@@ -63,6 +64,33 @@ static void make_dirty(struct lc_store *store, struct lc_page *page)
 	list_add_tail(&page->dirty_link, &store->map.dirty[page->level]);
 }
 
+/* Nodes above leaves that are clean, and that a round has still to gather. */
+static u32 above_clean(const struct lc_store *store, const struct list_head *leaves)
+{
+	struct lc_leaf *leaf;
+	u32 nodes = 0;
+
+	list_for_each_entry(leaf, leaves, journal_link)
+		if (!leaf->page.dirty)
+			nodes += store->super.root_level;
+	return nodes;
+}
+
+/*
+ * How many of the pages in map.named the groups behind the mark do not name.  The mark is
+ * of this moment: they are the group that is under way, and others, which name what is
+ * charged by now, with what is above it, or gets dirty later.  Under the lock.
+ */
+static u32 forgotten(const struct lc_store *store)
+{
+	u32 kept = store->map.charged +
+		   store->round.gathered * (store->super.root_level + 1) +
+		   above_clean(store, &store->map.journal) +
+		   above_clean(store, &store->round.leaves);
+
+	return store->map.named - min(store->map.named, kept);
+}
+
 /* All that is dirty at one moment, and the mark of the same moment.  Under the lock. */
 static void take_all(struct checkpoint *ckpt)
 {
@@ -71,6 +99,7 @@ static void take_all(struct checkpoint *ckpt)
 	unsigned int level;
 
 	ckpt->mark = store->journal.durable;
+	ckpt->forgotten = forgotten(store);
 	for (level = 0; level <= store->super.root_level; level++)
 		list_for_each_entry_safe(page, next, &store->map.dirty[level],
 					 dirty_link)
@@ -357,6 +386,7 @@ static void finish(struct checkpoint *ckpt)
 	store->alloc.below_full = false;
 	WRITE_ONCE(store->checkpoint_due, false);
 	store->journal.tail = ckpt->mark;
+	store->map.named -= ckpt->forgotten;
 	for (level = 0; level <= store->super.root_level; level++) {
 		list_for_each_entry_safe(page, next, &ckpt->pages[level],
 					 writing_link) {

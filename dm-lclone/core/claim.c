@@ -30,12 +30,26 @@ static void starve(struct lc_store *store)
 	struct lc_map *map = &store->map;
 
 	map->starved = true;
-	if (!list_empty(&map->dirty[store->super.root_level]))
+	if (!list_empty(&map->dirty[store->super.root_level]) ||
+	    store->journal.durable.sequence != store->journal.tail.sequence)
 		store->ops->kick(store->ctx, LC_KICK_CHECKPOINT);
 	if (!list_empty(&map->journal)) {
 		store->round.wanted = true;
 		store->ops->kick(store->ctx, LC_KICK_ROUND);
 	}
+}
+
+/*
+ * Whether @charge pages more may get dirty: one checkpoint has to find places for them,
+ * and a replay has to take in whatever the journal has named since its tail.  That is
+ * no more than three times the cap, until a checkpoint finds no space and those made
+ * in parts do: they let other pages get dirty, and the tail stays.
+ */
+static bool within_bounds(const struct lc_store *store, u32 charge)
+{
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+
+	return store->map.charged + charge <= cap && store->map.named <= 3 * cap;
 }
 
 bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
@@ -50,8 +64,7 @@ bool lc_page_claim(struct lc_store *store, struct lc_page *page, u32 *new_pages)
 		charge += !lc_page_charged(at);
 		*new_pages += needs_space(store, at);
 	}
-	if (charge && !map->uncapped && map->charged + charge >
-	    lc_dirty_cap(store->super.layout.reserve_blocks)) {
+	if (charge && !map->uncapped && !within_bounds(store, charge)) {
 		starve(store);
 		return false;
 	}
@@ -118,6 +131,7 @@ void lc_page_dirty(struct lc_store *store, struct lc_page *page)
 	lockdep_assert_held(&store->lock);
 	for (; page && !page->dirty; page = parent_of(page)) {
 		page->dirty = true;
+		store->map.named++;
 		list_add_tail(&page->dirty_link,
 			      &store->map.dirty[page->level]);
 	}

@@ -64,6 +64,7 @@ struct lc_map {
 	u32 leaves_in_memory;
 	u32 nodes_in_memory;
 	u32 charged;			/* pages for which lc_page_charged() */
+	u32 named;			/* pages that a replay may make dirty, or more */
 	bool starved;			/* a claim failed; the next release tells */
 	bool uncapped;			/* the journal is being replayed */
 	u64 data_blocks;		/* data entries of the whole map */
@@ -151,8 +152,9 @@ bool lc_page_charged(struct lc_page *page);
 
 /*
  * Claims @page and all above it.  Under the lock.  Returns false, claims nothing
- * and asks for a checkpoint and a round when that would exceed the dirty cap; a
- * kick to retry follows.  @new_pages is set to the number of pages that need
+ * and asks for a checkpoint and a round when that would exceed the dirty cap, or
+ * the journal already names as many pages as a replay takes in; a kick to retry
+ * follows.  @new_pages is set to the number of pages that need
  * space for the first time; it has not been promised yet: lc_page_promise() does
  * that, once the space is known to be there.
  */

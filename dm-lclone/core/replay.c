@@ -185,8 +185,9 @@ static int apply_run(struct lc_store *store, struct lc_run run)
 /*
  * Nothing is written before the journal has been seen to be whole to its end,
  * and no block is given out before it is known which are named there: all of it
- * is applied in memory.  Between the mark of the last checkpoint and a crash in
- * the next one, no more than three times the dirty cap can have got dirty.
+ * is applied in memory.  lc_page_claim() sees to it that what was named since the
+ * mark of the last checkpoint is within four times the dirty cap: three, and what was
+ * claimed already.
  */
 static int check_bounds(struct lc_store *store, const struct replay *replay)
 {

@@ -106,6 +106,7 @@ static bool gather_leaf(struct lc_store *store, struct lc_leaf *leaf)
 	}
 	/* All of it is in this round, also what was set since that began. */
 	WRITE_ONCE(leaf->round, store->round.started);
+	store->round.gathered++;
 	lc_leaf_gathered(store, leaf);
 	return true;
 }
@@ -204,6 +205,7 @@ static bool close_group(struct lc_store *store)
 	group_drop(store, &round->group);
 	spin_lock_irqsave(&store->lock, flags);
 	store->journal.durable = store->journal.head;
+	round->gathered = 0;
 	more = !list_empty(&round->leaves);
 	if (more)
 		round->state = LC_ROUND_IS_GATHER;

@@ -48,6 +48,7 @@ struct lc_round {
 	struct list_head waiting;	/* waits that this round answers */
 	struct list_head leaves;	/* still to be gathered by this round */
 	struct lc_group group;		/* the round's own while not IDLE */
+	u32 gathered;			/* leaves in @group */
 	void *page;			/* kept for the first page of a group */
 };
 

@@ -92,13 +92,24 @@ static u32 zero_leaves(struct lc_store *store, u32 leaf, u32 end)
 }
 
 /* Others get dirty while the pages are written, the first time. */
-static void dirty_meanwhile(struct host *host, u32 block)
+static void dirty_up_to(struct host *host, u32 end)
 {
 	u32 *next = host->owner;
 
-	(void)block;
 	host->wrote = NULL;
-	*next = zero_leaves(&host->store, *next, 96);
+	*next = zero_leaves(&host->store, *next, end);
+}
+
+static void dirty_meanwhile(struct host *host, u32 block)
+{
+	(void)block;
+	dirty_up_to(host, 96);
+}
+
+static void dirty_meanwhile_all(struct host *host, u32 block)
+{
+	(void)block;
+	dirty_up_to(host, 250);
 }
 
 /*
@@ -252,11 +263,61 @@ static void p5_second_try_without_places_is_put_off(struct kunit *test)
 	host_delete(host);
 }
 
+/*
+ * Parts find places again and again, and a whole checkpoint never does: the journal's tail
+ * stays where it is, and the next activation has to take in all that was named since.
+ */
+static void p2_journal_that_grows_while_there_is_no_space(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
+	u32 leaf, next, before, refused = 0;
+	unsigned int i;
+
+	for (leaf = 0; leaf < 250; leaf += 5) {
+		write_leaves(host, leaf, leaf + 5, 0, 1000);
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	}
+	KUNIT_ASSERT_GT(test, 250, 5 * cap);
+	next = zero_leaves(store, 0, cap - 5);
+	KUNIT_ASSERT_EQ(test, next, cap - 5);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	for (i = 0; i < 7; i++) {
+		host->owner = &next;
+		host->wrote = dirty_meanwhile_all;
+		host->disk->backed = 1;
+		before = next;
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), -ENOSPC);
+		host->wrote = NULL;
+		refused += next == before;
+		KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+		host->disk->backed = 0;
+		KUNIT_ASSERT_EQ(test, lc_checkpoint_prepare(store), 0);
+	}
+	/* What came out of bounds waited: no page more until a whole one gets through. */
+	KUNIT_EXPECT_GT(test, refused, 0);
+	KUNIT_EXPECT_GT(test, next, 2 * cap);
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	for (leaf = 0; leaf < 250; leaf++)
+		KUNIT_EXPECT_EQ(test, host_read(host, leaf * LEAF),
+				leaf < next ? 0 : 1000 + leaf);
+
+	/* And that one lets them go on. */
+	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_GT(test, zero_leaves(store, next, 250), next);
+	host_close(host);
+	walk_check(test, host->disk);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_device_without_space_for_pages),
 	KUNIT_CASE(p5_checkpoint_taken_back_is_made_in_parts),
 	KUNIT_CASE(p5_checkpoint_tried_again_is_made_in_parts),
 	KUNIT_CASE(p5_second_try_without_places_is_put_off),
+	KUNIT_CASE(p2_journal_that_grows_while_there_is_no_space),
 	{ }
 };
 
