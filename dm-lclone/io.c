@@ -231,8 +231,11 @@ static bool refused(const struct lclone_store *store, const struct bio *bio)
 static void flush_done(struct lclone_wait *wait, int error)
 {
 	struct lclone_io *io = container_of(wait, struct lclone_io, wait);
+	/* Given up for a suspend: as for a write that waits for space. */
+	blk_status_t status = error == -ENOSPC ? BLK_STS_DM_REQUEUE :
+						 errno_to_blk_status(error);
 
-	lclone_io_end(lclone_bio_of(io), errno_to_blk_status(error));
+	lclone_io_end(lclone_bio_of(io), status);
 }
 
 static int map_flush(struct lclone_store *store, struct lclone_io *io)

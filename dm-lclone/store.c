@@ -417,8 +417,11 @@ void lclone_store_park(struct lclone_store *store)
 	mutex_unlock(&store->message_lock);
 	noio = memalloc_noio_save();
 	/* Failed mode is for lclone_round_sync() and lc_store_park() to tell. */
-	lclone_round_sync(store);
+	if (lclone_round_sync(store) == -ENOSPC)
+		DMWARN("store %pg: no space below: what was written since the last flush stays in memory",
+		       store->bdev);
 	lclone_work_stop(store);
+	lc_round_give_up(&store->core);
 	/*
 	 * The drain counter is empty: dm has seen the end of each bio, which has left
 	 * it before, and what a message does ends with it.  To wait for that would

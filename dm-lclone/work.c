@@ -228,6 +228,9 @@ static void tick(struct work_struct *work)
 	}
 	if (READ_ONCE(core->checkpoint_due))
 		lclone_kick(store, LC_KICK_CHECKPOINT);
+	/* A suspend does not wait for the space that somebody may give the device below. */
+	if (READ_ONCE(store->suspending) && lc_below_full(core))
+		lc_round_give_up(core);
 	/* A scan may have found no memory; all else tells of itself. */
 	lclone_unpark_busy(store);
 	if (lclone_memory_awaited()) {

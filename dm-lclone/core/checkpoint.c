@@ -26,6 +26,11 @@ struct checkpoint {
 	bool below_full;		/* the device had no space for one of them */
 };
 
+bool lc_below_full(const struct lc_store *store)
+{
+	return READ_ONCE(store->alloc.below_full);
+}
+
 bool lc_checkpoint_wanted(struct lc_store *store)
 {
 	unsigned long flags;
@@ -381,9 +386,11 @@ static void finish(struct checkpoint *ckpt)
 	struct lc_page *page, *next;
 	unsigned long flags;
 	unsigned int level;
+	bool space;
 
 	spin_lock_irqsave(&store->lock, flags);
-	store->alloc.below_full = false;
+	space = store->alloc.below_full;
+	WRITE_ONCE(store->alloc.below_full, false);
 	WRITE_ONCE(store->checkpoint_due, false);
 	store->journal.tail = ckpt->mark;
 	store->map.named -= ckpt->forgotten;
@@ -407,6 +414,8 @@ static void finish(struct checkpoint *ckpt)
 	spin_unlock_irqrestore(&store->lock, flags);
 	store->ops->kick(store->ctx, LC_KICK_ROUND);
 	store->ops->kick(store->ctx, LC_KICK_RETRY);
+	if (space)
+		store->ops->kick(store->ctx, LC_KICK_SPACE);
 }
 
 /* What place() has done with @page.  Under the lock. */
@@ -439,7 +448,8 @@ static void take_back(struct checkpoint *ckpt)
 
 	drop_batch(ckpt);
 	spin_lock_irqsave(&store->lock, flags);
-	store->alloc.below_full |= ckpt->below_full;
+	if (ckpt->below_full)
+		WRITE_ONCE(store->alloc.below_full, true);
 	for (level = 0; level <= store->super.root_level; level++) {
 		list_for_each_entry_safe(page, next, &ckpt->pages[level],
 					 writing_link) {

@@ -264,6 +264,26 @@ void lc_round_run(struct lc_store *store, bool always)
 		lc_round_step(store);
 }
 
+void lc_round_give_up(struct lc_store *store)
+{
+	struct lc_round *round = &store->round;
+	struct lc_alloc *alloc = &store->alloc;
+	struct list_head waiting;
+	unsigned long flags;
+
+	INIT_LIST_HEAD(&waiting);
+	spin_lock_irqsave(&store->lock, flags);
+	if (READ_ONCE(round->state) == LC_ROUND_IS_ROOM) {
+		WRITE_ONCE(round->state, LC_ROUND_IS_IDLE);
+		list_splice_tail_init(&round->leaves, &store->map.journal);
+		list_splice_tail_init(&alloc->freed_round, &alloc->freed_open);
+		list_splice_tail_init(&round->waiting, &waiting);
+		list_splice_tail_init(&round->arrived, &waiting);
+	}
+	spin_unlock_irqrestore(&store->lock, flags);
+	answer_all(store, &waiting, -ENOSPC);
+}
+
 /*
  * Returns false when @wait has been answered already.  With @kick the round is asked
  * for in the same hold of the lock: afterwards one that is under way may have answered,

@@ -72,6 +72,13 @@ void lc_round_wait_later(struct lc_store *store, struct lc_wait *wait);
 void lc_round_run(struct lc_store *store, bool always);
 
 /*
+ * Ends a round that waits for room in the ring: all who wait for it are told -ENOSPC,
+ * and the next one gathers what this one has not.  For a suspend while checkpoints find
+ * no space.  Any context.
+ */
+void lc_round_give_up(struct lc_store *store);
+
+/*
  * The I/O that ops->round_io() was given has completed.  Any context.
  * Returns true when the round needs lc_round_step() next, from a context that
  * may submit I/O; all else has been done.

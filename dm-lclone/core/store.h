@@ -211,6 +211,9 @@ int lc_checkpoint_prepare(struct lc_store *store);
 /* Whether a checkpoint has anything to do. */
 bool lc_checkpoint_wanted(struct lc_store *store);
 
+/* Whether the last one found no space in the device below.  Any context. */
+bool lc_below_full(const struct lc_store *store);
+
 /*
  * Finds the free blocks below the high-water mark; see scan.c.  Process context.
  * Returns 0, -EINTR when @stop_scan was set, or another negative errno.

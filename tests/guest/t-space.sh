@@ -191,6 +191,80 @@ test_p5_no_space_in_the_device_below() {
 	clone_check
 }
 
+# A store of 8 MiB whose superblocks and journal have their space, and nothing else has: the rest is
+# in a file of a filesystem that is full, at SCARCE.
+store_without_space_for_pages() {
+	local head rest=$((16384 - 320 * 8)) dev
+	dev=$(make_loop 16M)
+	mkfs.ext4 -q -m 0 "$dev"
+	SCARCE=$(mktemp -d /dev/shm/scarce.XXXXXX)
+	on_exit rmdir "$SCARCE"
+	mount "$dev" "$SCARCE"
+	on_exit umount "$SCARCE"
+	truncate -s $((rest * 512)) "$SCARCE/rest"
+	dev=$(losetup --find --show --direct-io=on "$SCARCE/rest")
+	on_exit detach_loop "$dev"
+	head=$(make_loop 1280K)
+	STORE=$(make_dm store "0 2560 linear $head 0
+2560 $rest linear $dev 0")
+	! cat /dev/zero >"$SCARCE/filler" 2>/dev/null || fail "the filesystem does not get full"
+	sync "$SCARCE/filler"
+}
+
+space_for_pages() {
+	rm "$SCARCE/filler"
+	sync -f "$SCARCE"
+}
+
+# flushed_changes FROM: in the background, more changes from block FROM of the clone on than the journal
+# holds, and a flush for each, which it gets full of. CHANGES is the process.
+flushed_changes() {
+	local ops=() i
+	for ((i = $1; i < $1 + 80; i++)); do
+		ops+=(discard "$((i * 4))K" 4K fsync)
+	done
+	both "${ops[@]}" &
+	CHANGES=$!
+}
+
+# No checkpoint finds a place for a page, so the journal gets full and flushes wait. A suspend does not.
+test_p5_suspend_while_flushes_wait_for_the_journal() {
+	origin_make 16M
+	store_without_space_for_pages
+	clone_make
+	flushed_changes 0
+	wait_until status_is journal 63/64
+	wait_until status_is full full
+	timeout 60 dmsetup suspend --noflush clone
+	dmsetup resume clone
+	kill -0 "$CHANGES" || fail "the writer has ended"
+	wait_until status_is journal 63/64
+	space_for_pages
+	wait "$CHANGES"
+	both same
+	clone_check
+}
+
+# A suspend that flushes cannot keep who waits, and a removal neither.
+test_p5_removal_while_flushes_wait_for_the_journal() {
+	origin_make 16M
+	store_without_space_for_pages
+	clone_make
+	flushed_changes 0
+	wait_until status_is journal 63/64
+	wait_until status_is full full
+	timeout 60 dmsetup suspend clone
+	! wait "$CHANGES" || fail "a flushing suspend cannot keep a flush waiting"
+	dmsetup resume clone
+	dd if="$CLONE" of="$MODEL" bs=1M iflag=direct status=none
+	timeout 60 dmsetup remove --retry clone
+	kmsg_has "no space below: what was written since the last flush"
+	space_for_pages
+	clone_on
+	both fsync
+	clone_check
+}
+
 # crowd: in the background, four processes write the first 16 MiB of the clone, which begins as ORIGIN,
 # all blocks at once.
 crowd() {

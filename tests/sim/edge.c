@@ -162,6 +162,8 @@ static void tick_work(void)
 	}
 	if (READ_ONCE(store->checkpoint_due))
 		edge_ops.kick(&edge, LC_KICK_CHECKPOINT);
+	if (READ_ONCE(edge.suspending) && lc_below_full(store))
+		lc_round_give_up(store);
 	edge.retries++;
 	co_wake(&edge.retries);
 	if (edge.awaited) {
@@ -338,6 +340,7 @@ int edge_park(void)
 	cancel_work(&edge.space_work);
 	cancel_work(&edge.checkpoint_work);
 	flush_work(&edge.round_work);
+	lc_round_give_up(edge.store);
 	edge_drain_wait();
 	error = lc_store_park(edge.store);
 	while (edge.round_steps)

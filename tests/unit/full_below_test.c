@@ -159,15 +159,19 @@ static void p5_checkpoint_taken_back_is_made_in_parts(struct kunit *test)
 	struct host *host = dirty_and_full(test, &next, dirty_meanwhile);
 	struct lc_store *store = &host->store;
 	u32 cap = lc_dirty_cap(store->super.layout.reserve_blocks);
-	u64 before;
+	u64 before, count = 1;
 
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), -ENOSPC);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(store->checkpoint_due));
 	KUNIT_EXPECT_GT(test, next, cap);
 	KUNIT_EXPECT_GT(test, store->map.charged, cap);
+	/* For want of space, not for a moment only. */
+	KUNIT_EXPECT_EQ(test, lc_zero(store, 95 * LEAF, &count), LC_FULL);
+	host_take_kick(host, LC_KICK_SPACE);
 	host->disk->backed = 0;
 	before = store->super.generation;
 	KUNIT_EXPECT_EQ(test, lc_checkpoint(store), 0);
+	KUNIT_EXPECT_TRUE(test, host_take_kick(host, LC_KICK_SPACE));
 	KUNIT_EXPECT_GE(test, store->super.generation, before + 2);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(store->checkpoint_due));
 	expect_zeroed(host, next);
@@ -312,12 +316,60 @@ static void p2_journal_that_grows_while_there_is_no_space(struct kunit *test)
 	host_delete(host);
 }
 
+/* The journal is full, no checkpoint finds space, and whoever suspends does not wait for it. */
+static void p1_round_without_room_is_given_up(struct kunit *test)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	struct host_wait wait = { .answered = false }, later = { .answered = false };
+	u32 journal = store->super.layout.journal_blocks;
+	u32 block;
+
+	KUNIT_ASSERT_EQ(test, host_write(host, 0, 2 * journal, 1000), LC_TAKEN);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	host->disk->backed = 1;
+	for (block = 0; lc_journal_room(store); block++) {
+		KUNIT_ASSERT_EQ(test, host_zero(host, block, 1), LC_TAKEN);
+		KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	}
+	lc_round_give_up(store);
+	KUNIT_ASSERT_EQ(test, host_zero(host, block, 1), LC_TAKEN);
+	lc_round_wait(store, &wait.core);
+	host_settle(host);
+	KUNIT_EXPECT_EQ(test, store->round.state, LC_ROUND_IS_ROOM);
+	lc_round_wait(store, &later.core);
+	KUNIT_EXPECT_FALSE(test, wait.answered);
+	KUNIT_EXPECT_TRUE(test, lc_below_full(store));
+
+	lc_round_give_up(store);
+	KUNIT_EXPECT_EQ(test, store->round.state, LC_ROUND_IS_IDLE);
+	KUNIT_EXPECT_TRUE(test, wait.answered);
+	KUNIT_EXPECT_EQ(test, wait.error, -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, later.answered);
+	KUNIT_EXPECT_EQ(test, later.error, -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, lc_failed(store));
+
+	/* What it was to make durable, the next one does. */
+	host->disk->backed = 0;
+	KUNIT_EXPECT_TRUE(test, lc_round_wanted(store));
+	KUNIT_EXPECT_EQ(test, host_flush(host), 0);
+	KUNIT_EXPECT_FALSE(test, lc_below_full(store));
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, false), 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, block), 0);
+	KUNIT_EXPECT_EQ(test, host_read(host, block + 1), 1000);
+	host_close(host);
+	walk_check(test, host->disk);
+	host_delete(host);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_device_without_space_for_pages),
 	KUNIT_CASE(p5_checkpoint_taken_back_is_made_in_parts),
 	KUNIT_CASE(p5_checkpoint_tried_again_is_made_in_parts),
 	KUNIT_CASE(p5_second_try_without_places_is_put_off),
 	KUNIT_CASE(p2_journal_that_grows_while_there_is_no_space),
+	KUNIT_CASE(p1_round_without_room_is_given_up),
 	{ }
 };
 
