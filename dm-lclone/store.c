@@ -269,8 +269,11 @@ static int open_empty(struct lclone *lc, bool read_only)
 	if (lc->store_dev)
 		lc_layout_new(bdev_nr_sectors(lc->store_dev->bdev), &super->layout);
 	error = lc_store_init(core, &lclone_ops, lc->store, super, read_only);
-	if (!error)
+	if (!error) {
 		error = lc_map_open(core);
+		if (error)
+			lc_store_destroy(core);
+	}
 	kfree(super);
 	return error;
 }

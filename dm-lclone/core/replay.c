@@ -201,6 +201,14 @@ static int check_bounds(struct lc_store *store, const struct replay *replay)
 	return -EUCLEAN;
 }
 
+static int reads_differently(struct lc_store *store, const struct replay *replay)
+{
+	store->ops->report(store->ctx, "a journal block reads differently each time",
+			   store->super.layout.journal_start + replay->at.block);
+	return -EUCLEAN;
+}
+
+/* The seals, each of which covers the one before, are those that find_group() has seen. */
 static int apply_group(struct lc_store *store, struct replay *replay, int blocks)
 {
 	struct lc_journal_block block;
@@ -214,14 +222,10 @@ static int apply_group(struct lc_store *store, struct replay *replay, int blocks
 				   &why);
 		if (error)
 			return error;
-		/* It was whole when the group was looked for. */
-		if (why || !runs_valid(store, replay, &block)) {
-			store->ops->report(store->ctx,
-					   "a journal block reads differently each time",
-					   store->super.layout.journal_start +
-					   replay->at.block);
-			return -EUCLEAN;
-		}
+		if (why || block.previous_csum != replay->at.csum ||
+		    (!blocks && block.csum != replay->next.csum) ||
+		    !runs_valid(store, replay, &block))
+			return reads_differently(store, replay);
 		for (i = 0; i < block.runs; i++) {
 			lc_journal_run(replay->page, i, &run);
 			error = apply_run(store, run);
