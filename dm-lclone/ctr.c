@@ -72,7 +72,9 @@ static const char *open_origin(struct lclone *lc, const char *name)
 		return NULL;
 	error = dm_get_device(lc->ti, name, BLK_OPEN_READ, &lc->origin);
 	if (!error)
-		return NULL;
+		return bdev_logical_block_size(lc->origin->bdev) > LC_BLOCK_SIZE ?
+		       "The origin has sectors of more than 4096 bytes: copy it to a device with smaller ones" :
+		       NULL;
 	lc->origin = NULL;
 	return error == -EBUSY ?
 	       "The origin is in use by something else than device-mapper: unmount it" :
@@ -214,6 +216,29 @@ static const char *find_view(struct lclone *lc, int *error)
 	return NULL;
 }
 
+static void see_sectors(struct lclone *lc, struct dm_dev *dev)
+{
+	if (dev)
+		lc->sector_bytes = max_t(unsigned int, lc->sector_bytes,
+					 bdev_logical_block_size(dev->bdev));
+}
+
+/* Partitions are counted in sectors: those of a clone in use must not change. */
+static const char *check_sectors(struct lclone *lc)
+{
+	struct lclone_store *live = lclone_layers_unfrozen(lc) ?: lc->store;
+	unsigned int now = READ_ONCE(live->sector_bytes);
+	unsigned int i;
+
+	see_sectors(lc, lc->origin);
+	see_sectors(lc, lc->store_dev);
+	for (i = 0; i < lc->layers; i++)
+		see_sectors(lc, lc->layer[i].dev);
+	return now && now != lc->sector_bytes ?
+	       "The clone is in use, and would get sectors of another size: its partitions would be gone" :
+	       NULL;
+}
+
 static const char *construct(struct lclone *lc, unsigned int argc, char **argv,
 			     int *error)
 {
@@ -236,7 +261,7 @@ static const char *construct(struct lclone *lc, unsigned int argc, char **argv,
 	if (!why)
 		why = lc->store_dev ? find_store(lc, error) :
 				      find_view(lc, error);
-	return why;
+	return why ?: check_sectors(lc);
 }
 
 static void destruct(struct lclone *lc)

@@ -95,6 +95,7 @@ struct lclone_store {
 	struct dm_target *ti;
 	struct block_device *bdev;	/* NULL: a view */
 	struct block_device *origin;	/* NULL: none */
+	unsigned int sector_bytes;	/* of the clone; 0: there has been no table */
 	bool discard_passdown;
 	bool error_if_no_space;		/* also by message; READ_ONCE */
 
@@ -155,6 +156,7 @@ struct lclone {
 	struct dm_target *ti;
 	struct dm_dev *origin;		/* NULL: none */
 	struct dm_dev *store_dev;	/* NULL: a view of layers */
+	unsigned int sector_bytes;	/* the largest of all that it names */
 	struct lclone_store *store;
 	unsigned int layers;
 	struct lclone_layer *layer;	/* oldest first */

@@ -157,6 +157,7 @@ static void take_table(struct lclone_store *store, struct lclone *lc)
 	store->ti = lc->ti;
 	store->bdev = lc->store_dev ? lc->store_dev->bdev : NULL;
 	store->origin = lc->origin ? lc->origin->bdev : NULL;
+	WRITE_ONCE(store->sector_bytes, lc->sector_bytes);
 	store->discard_passdown = lc->discard_passdown;
 	WRITE_ONCE(store->error_if_no_space, lc->error_if_no_space);
 }

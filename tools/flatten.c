@@ -18,6 +18,7 @@
 #include "flatten.h"
 #include "hold.h"
 #include "pass.h"
+#include "sectors.h"
 #include "snapshot.h"
 
 static bool independent(const struct lc_super *super)
@@ -88,7 +89,9 @@ static int prepare(struct hold *hold, struct lc_super *super,
 	if (result->already)
 		/* What a run that was cut short at its end has left. */
 		return snapshot_drop_unused(&hold->catalog, hold->clone);
-	return error ? error : hold_activate(hold, super);
+	if (!error)
+		error = hold_activate(hold, super);
+	return error ? error : sectors_kept(hold->clone, NULL);
 }
 
 static int flatten(struct hold *hold, u64 rate, struct flatten_result *result)

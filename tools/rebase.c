@@ -26,6 +26,7 @@
 #include "output.h"
 #include "pass.h"
 #include "rebase.h"
+#include "sectors.h"
 #include "snapshot.h"
 #include "walk.h"
 
@@ -201,6 +202,8 @@ static int prepare(struct rebase *rebase, struct rebase_result *result)
 	error = check_from(rebase, from);
 	if (!error)
 		error = check_closed(rebase);
+	if (!error)
+		error = sectors_kept(hold->clone, to->path);
 	if (error)
 		return error;
 	if (from)

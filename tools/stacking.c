@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include "output.h"
 #include "probe.h"
+#include "sectors.h"
 
 /* No stack of devices is deeper. */
 #define DEPTH_MAX	32
@@ -280,29 +281,6 @@ bool device_lies_on(dev_t inner, dev_t outer)
 		       (struct place){ .device = outer }, 0);
 }
 
-static int check_sectors(const char *store_path, const char *origin_path)
-{
-	unsigned int store_sector, origin_sector;
-	u64 bytes;
-	int fd;
-
-	fd = origin_open(store_path, &bytes, &store_sector);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	fd = origin_open(origin_path, &bytes, &origin_sector);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	if (origin_sector >= store_sector)
-		return 0;
-	report_error(store_path, "has sectors of %u bytes, but the origin %s has %u; a guest would not find its partitions",
-		     store_sector, origin_path, origin_sector);
-	report_hint("put the store on a device with sectors of %u bytes (for a loop device: losetup --sector-size %u)",
-		    origin_sector, origin_sector);
-	return -EINVAL;
-}
-
 int probe_stacking(const char *store_path, const char *origin_path)
 {
 	struct place store, origin;
@@ -328,7 +306,7 @@ int probe_stacking(const char *store_path, const char *origin_path)
 	else if (lies_on(origin, store, 0))
 		report_error(store_path, "holds its own origin %s", origin_path);
 	else
-		return check_sectors(store_path, origin_path);
+		return sectors_fit(store_path, origin_path);
 	report_hint("the store must be a device apart from the origin");
 	return -EINVAL;
 }

@@ -16,6 +16,32 @@ flat() {
 	assert_eq "$(dmsetup table "$1" | cut -d' ' -f4,6)" "- 0" "origin and layers of the table"
 }
 
+# The guest would not find its partitions: refused before anything is copied.
+test_sectors_keep_their_size() {
+	local dev verb
+	tool_up
+	dev=$(make_loop 16M --sector-size 4096)
+	dd if="$IMAGE" of="$dev" bs=1M oflag=direct status=none
+	on_exit remove_all
+	template_add large "$dev"
+	lclone create vm --template large --dir "$DIR"
+	for verb in "flatten vm" "rebase vm --template gold --update --force"; do
+		# shellcheck disable=SC2086
+		expect_fail lclone $verb
+		[[ $ERR == *"has sectors of 4096 bytes, and would have sectors of 512 bytes"* ]] || fail "$verb: $ERR"
+		assert_eq "$(tool_status vm .data_bytes)" 0 "copied by $verb"
+	done
+	lclone remove vm --force
+	# With the store on a device that has such sectors it goes.
+	dev=$(make_loop 32M --sector-size 4096)
+	on_exit remove_all
+	lclone create vm --template large --store "$dev"
+	lclone flatten vm
+	flat vm
+	assert_eq "$(blockdev --getss /dev/mapper/vm)" 4096 "sector size"
+	cmp -n 16777216 /dev/mapper/vm "$IMAGE"
+}
+
 test_flatten_and_remove_the_template() {
 	local sum
 	tool_up

@@ -161,3 +161,21 @@ test_sectors_of_4096_bytes() {
 	both same
 	clone_check
 }
+
+# Partition tables count in them: a table that would give a clone in use others is not taken.
+test_sectors_keep_their_size() {
+	local other
+	origin_make 4M --sector-size 4096
+	store_make 24M
+	clone_make
+	assert_eq "$(blockdev --getss "$CLONE")" 4096 "sector size"
+	other=$(losetup --find --show "$ORIGIN_FILE")
+	on_exit detach_loop "$other"
+	kmsg_mark
+	expect_fail dmsetup load clone --table "0 $CLONE_SECTORS lclone $other $STORE 0"
+	kmsg_has "would get sectors of another size" || fail "refused, but not for that: $ERR"
+	clone_features error_if_no_space
+	assert_eq "$(blockdev --getss "$CLONE")" 4096 "sector size"
+	both write 0 64K same
+	clone_check
+}
