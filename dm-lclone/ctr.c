@@ -64,23 +64,6 @@ static bool overlap(struct block_device *a, struct block_device *b)
 	       b_start < a_start + bdev_nr_sectors(a);
 }
 
-static const char *open_origin(struct lclone *lc, const char *name)
-{
-	int error;
-
-	if (!strcmp(name, "-"))
-		return NULL;
-	error = dm_get_device(lc->ti, name, BLK_OPEN_READ, &lc->origin);
-	if (!error)
-		return bdev_logical_block_size(lc->origin->bdev) > LC_BLOCK_SIZE ?
-		       "The origin has sectors of more than 4096 bytes: copy it to a device with smaller ones" :
-		       NULL;
-	lc->origin = NULL;
-	return error == -EBUSY ?
-	       "The origin is in use by something else than device-mapper: unmount it" :
-	       "The origin cannot be opened: is it there, and a block device?";
-}
-
 static const char *open_store_device(struct lclone *lc, const char *name)
 {
 	blk_mode_t mode = dm_table_get_mode(lc->ti->table);
@@ -93,14 +76,32 @@ static const char *open_store_device(struct lclone *lc, const char *name)
 			return "A table without a store is a view: load it read-only";
 		return NULL;
 	}
-	/* The claim on the origin keeps out what shares sectors with it. */
 	error = dm_get_device(lc->ti, name, mode, &lc->store_dev);
 	if (!error)
 		return NULL;
 	lc->store_dev = NULL;
 	return error == -EBUSY ?
-	       "The store is in use, or it and the origin lie in each other" :
+	       "The store is in use: unmount it, or remove the device that has it" :
 	       "The store cannot be opened: is it there, a block device, and writable?";
+}
+
+static const char *open_origin(struct lclone *lc, const char *name)
+{
+	int error;
+
+	if (!strcmp(name, "-"))
+		return NULL;
+	/* The claim on the store keeps out what shares sectors with it. */
+	error = dm_get_device(lc->ti, name, BLK_OPEN_READ, &lc->origin);
+	if (error) {
+		lc->origin = NULL;
+		return error == -EBUSY ?
+		       "The origin is in use, or it and the store lie in each other: unmount it" :
+		       "The origin cannot be opened: is it there, and a block device?";
+	}
+	if (bdev_logical_block_size(lc->origin->bdev) > LC_BLOCK_SIZE)
+		return "The origin has sectors of more than 4096 bytes: use another device";
+	return NULL;
 }
 
 static const char *open_layer_device(struct lclone *lc, struct dm_dev **dev,
@@ -141,11 +142,15 @@ static const char *check_apart(struct lclone *lc)
 static const char *open_devices(struct lclone *lc, const char *origin,
 				const char *store, char **layers)
 {
-	const char *why = open_origin(lc, origin);
+	/*
+	 * What is to be written comes first: dm opens a device anew that it has for reading
+	 * only, and what it gave out for it before is freed.
+	 */
+	const char *why = open_store_device(lc, store);
 	unsigned int i;
 
 	if (!why)
-		why = open_store_device(lc, store);
+		why = open_origin(lc, origin);
 	for (i = 0; i < lc->layers && !why; i++)
 		why = open_layer_device(lc, &lc->layer[i].dev, layers[i]);
 	return why ?: check_apart(lc);
@@ -235,7 +240,7 @@ static const char *check_sectors(struct lclone *lc)
 	for (i = 0; i < lc->layers; i++)
 		see_sectors(lc, lc->layer[i].dev);
 	return now && now != lc->sector_bytes ?
-	       "The clone is in use, and would get sectors of another size: its partitions would be gone" :
+	       "The clone in use would get sectors of another size, and lose its partitions" :
 	       NULL;
 }
 

@@ -422,7 +422,7 @@ void lclone_store_park(struct lclone_store *store)
 	noio = memalloc_noio_save();
 	/* Failed mode is for lclone_round_sync() and lc_store_park() to tell. */
 	if (lclone_round_sync(store) == -ENOSPC)
-		DMWARN("store %pg: no space below: what was written since the last flush stays in memory",
+		DMWARN("store %pg: no space below: what was not flushed yet stays in memory",
 		       store->bdev);
 	lclone_work_stop(store);
 	lc_round_give_up(&store->core);

@@ -258,7 +258,7 @@ test_p5_removal_while_flushes_wait_for_the_journal() {
 	dmsetup resume clone
 	dd if="$CLONE" of="$MODEL" bs=1M iflag=direct status=none
 	timeout 60 dmsetup remove --retry clone
-	kmsg_has "no space below: what was written since the last flush"
+	kmsg_has "no space below: what was not flushed yet"
 	space_for_pages
 	clone_on
 	both fsync
