@@ -5,9 +5,10 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The Debian release whose kernel the guest tests boot: bookworm, trixie, sid or all.
 export KERNEL ?= bookworm
 GUEST_SUITES := $(if $(filter all,$(KERNEL)),guest-bookworm guest-trixie guest-sid,guest)
-# Those that keep one processor busy, the longest first. The tests of the tool are two of them; the guest of
-# debug-brief does mostly one thing at a time.
-SINGLE_SUITES := debug-brief tools-main tools-damage kernels sim unit style fuzz
+# Those that keep one processor busy, the longest first. The tests of the tool are two of them; the guests of
+# the kernels that check themselves do mostly one thing at a time.
+SINGLE_SUITES := debug-brief tools-main debug-stress-brief kcsan-stress-brief tools-damage kernels sim unit \
+	style fuzz
 DAMAGE_TESTS := test-damage.sh test-repair.sh test-restore.sh
 # How long "make fuzz" tries each of its targets.
 FUZZ_SECONDS ?= 60
@@ -101,8 +102,12 @@ check-debug:
 
 # What "make check" does of all this.
 check-debug-brief:
-	@LCLONE_MUTANTS=20 tests/guest/run --kernel debug tests/guest/debug/t-kunit.sh \
-		$(call GUEST_TESTS,smoke) tests/guest/debug/t-memory.sh tests/guest/debug/t-hostile.sh
+	@LCLONE_MUTANTS=20 tests/guest/run --kernel debug --only '^(kunit|smoke|memory|hostile)/|/table_place' \
+		tests/guest/debug/t-kunit.sh $(call GUEST_TESTS,smoke refuse) tests/guest/debug/t-memory.sh \
+		tests/guest/debug/t-hostile.sh
+
+check-debug-stress-brief check-kcsan-stress-brief: check-%-stress-brief:
+	@tests/guest/run --kernel $* --script tests/guest/stress.sh -- 5
 
 check-debug-bites:
 	@tests/guest/run --kernel debug tests/guest/debug/t-bites.sh
@@ -146,5 +151,6 @@ clean:
 .PHONY: all help module no-headers tool install check check-style style check-unit check-sim \
 	sim sim-faults check-tools check-tools-main check-tools-damage check-fuzz fuzz check-kernels \
 	check-guest check-guest-bookworm check-guest-trixie check-guest-sid check-debug \
-	$(DEBUG_SUITES:%=check-%) check-debug-brief check-debug-guest-all check-debug-leaks \
+	$(DEBUG_SUITES:%=check-%) check-debug-brief check-debug-stress-brief check-kcsan-stress-brief \
+	check-debug-guest-all check-debug-leaks \
 	check-kcsan-guest demo bench clean

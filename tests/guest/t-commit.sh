@@ -195,7 +195,7 @@ test_commit_refuses() {
 }
 
 # A filesystem in use: what is committed is whole, and the load goes on.
-test_commit_of_a_filesystem_in_use() {
+long_commit_of_a_filesystem_in_use() {
 	filesystem_in_use
 	lclone commit vm --template t1
 	lclone commit vm --template t2

@@ -120,7 +120,7 @@ test_remove_from_the_middle() {
 }
 
 # A snapshot each day, of which the oldest goes; with LCLONE_SNAPSHOTS=70 for longer than a chain may be.
-test_rolling_snapshots() {
+long_rolling_snapshots() {
 	local n last=${LCLONE_SNAPSHOTS:-12}
 	tool_up 500M
 	lclone create vm --template gold --store-size 8M --dir "$DIR"

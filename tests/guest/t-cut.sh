@@ -330,7 +330,7 @@ test_bites_on_a_tool_that_does_not_sync() {
 }
 
 # Where the target is not there to flush it: what the catalog names was to be on the disk before.
-test_bites_on_a_store_that_is_not_synced() {
+long_bites_on_a_store_that_is_not_synced() {
 	local verb=(create new --template gold --dir "$DIR" --no-activate) others
 	disk_make
 	left_out 1 1000 "${verb[@]}"
@@ -375,9 +375,9 @@ long_cut_in_a_snapshot() { cut_verb 20 snapshot vm one; }
 test_cut_in_a_snapshot_of_two() { cut_verb 35 snapshot vm two one; }
 test_cut_in_a_rollback() { cut_verb 15 rollback vm s2; }
 long_cut_in_a_reset() { cut_verb 15 reset vm; }
-test_cut_in_a_clone_of_a_clone() { cut_verb 40 create new --from vm; }
+long_cut_in_a_clone_of_a_clone() { cut_verb 40 create new --from vm; }
 long_cut_in_a_clone_of_a_snapshot() { cut_verb 15 create new --from vm@s2; }
-test_cut_while_a_snapshot_goes() { cut_verb 25 remove vm@s2; }
+long_cut_while_a_snapshot_goes() { cut_verb 25 remove vm@s2; }
 # The image has its name, and is no template yet.
 test_cut_in_a_commit() { cut_verb 50 commit vm --template v2; }
 test_cut_in_a_consolidation() { cut_verb 25 consolidate vm --drop-snapshots; }
@@ -413,6 +413,6 @@ long_cut_between_clones() {
 	PARTLY=new1
 	cut_verb 20 create new --count 2 --template gold --dir "$DIR"
 }
-test_cut_while_a_clone_goes() { cut_verb 10 remove two; }
+long_cut_while_a_clone_goes() { cut_verb 10 remove two; }
 long_cut_while_a_template_comes() { cut_verb 5 template add new "$DIR/new.img"; }
 long_cut_while_a_template_goes() { cut_verb 5 template remove spare; }

@@ -254,7 +254,7 @@ test_snapshot_that_comes_to_nothing() {
 	clone_check
 }
 
-test_snapshots_under_load() {
+long_snapshots_under_load() {
 	local n
 	layers_up
 	load_on_clone

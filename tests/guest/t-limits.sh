@@ -120,7 +120,7 @@ test_p9_leaves_are_given_back() {
 
 # Memory of a process that has to go to a clone before there is more: first writes make progress when
 # nothing is free.
-test_p9_swap_on_a_clone() {
+long_p9_swap_on_a_clone() {
 	local group=/sys/fs/cgroup/swapping
 	ORIGIN=-
 	store_make 160M

@@ -114,7 +114,7 @@ test_snapshot_without_room() {
 	assert_eq "$(layers_of vm), $(layers_of vm2)" "s1 s2 a b, b" layers
 }
 
-test_clone_of_a_clone_without_room() {
+long_clone_of_a_clone_without_room() {
 	tool_up 120M
 	chain_up
 	refused_with "0 4096 $((CHILD / 2))" create past --from vm@s1
@@ -127,7 +127,7 @@ test_clone_of_a_clone_without_room() {
 	assert_eq "$(layers_of more2)" "s1 s2 - -" layers
 }
 
-test_ways_back_without_room() {
+long_ways_back_without_room() {
 	tool_up 120M
 	chain_up
 	refused_with "0 4096 $((CHILD / 2))" rollback vm s2 --force
@@ -138,7 +138,7 @@ test_ways_back_without_room() {
 	cmp /dev/mapper/vm "$IMAGE"
 }
 
-test_merge_without_room() {
+long_merge_without_room() {
 	tool_up 120M
 	chain_up
 	# The layer that is made holds 3 MiB of data.
@@ -146,7 +146,7 @@ test_merge_without_room() {
 	assert_eq "$(layers_of vm)" s2 layers
 }
 
-test_commit_without_room() {
+long_commit_without_room() {
 	tool_up 120M
 	chain_up
 	refused_with "0 4096 $((8 << 20))" commit vm@s1 --template v1
@@ -230,7 +230,7 @@ disk_up() {
 	dd if="$IMAGE" of=/dev/mapper/disk bs=1M oflag=direct status=none
 }
 
-test_adopt_without_room() {
+long_adopt_without_room() {
 	tool_up 120M
 	disk_up
 	lclone create vm --template gold --dir "$DIR"

@@ -53,7 +53,7 @@ drift() {
 
 # What is done while I/O is held does not grow with the size of a clone, its drift or its chain, though the
 # map of what was written last is not on the disk when the verb begins.
-test_pause_does_not_grow() {
+long_pause_does_not_grow() {
 	local least n
 	quiet_up
 	for n in small drifted chained; do

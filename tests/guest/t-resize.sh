@@ -86,7 +86,7 @@ test_shrink_at_the_end_of_a_leaf() {
 	assert_eq "$(hash_of /dev/mapper/vm)" "$sum" "content, consolidated"
 }
 
-test_filesystem_in_use_grows() {
+long_filesystem_in_use_grows() {
 	local mnt fio n size
 	filesystem_template
 	lclone create vm --template fs --dir "$DIR" --store-size 400M

@@ -198,7 +198,7 @@ stop_reading() {
 }
 
 # One clone uses what all share: the others have no work of it, and there is none when it rests, too.
-test_p9_idle_clones_over_layers_in_use_come_to_rest() {
+long_p9_idle_clones_over_layers_in_use_come_to_rest() {
 	[ -d /sys/kernel/tracing ] || skip "this kernel traces nothing"
 	tool_state
 	tool_dir 150M

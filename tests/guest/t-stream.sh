@@ -49,7 +49,7 @@ files_of() {
 	umount /mnt
 }
 
-test_p7_snapshots_of_a_filesystem_in_use_on_another_host() {
+long_p7_snapshots_of_a_filesystem_in_use_on_another_host() {
 	local snap
 	filesystem_busy
 	backup_host

@@ -32,7 +32,7 @@ plan_file() {
 	local file=$1 topic limit function round kinds=test
 	topic=$(basename "$file" .sh)
 	limit=$(($(setting "$file" TEST_TIMEOUT 120) * SLOWNESS))
-	# Tests that take minutes, and repeat in a larger size what others do, are called long_.
+	# Tests that take long, and repeat in a larger size or with another verb what others do, are called long_.
 	[ -z "${LCLONE_LONG:-}" ] || kinds='test|long'
 	case $topic in
 	t-*)
