@@ -197,11 +197,20 @@ below_heals() {
 	below_table "0 $(sectors "$BELOW") linear $BELOW 0"
 }
 below_fails() {
-	local all first=${1:-0} end
+	below_part "${1:-0}" "${2:-$(($(sectors "$BELOW") / 8))}" error
+}
+# below_fails_writes FIRST COUNT: of those blocks, reads and flushes pass.
+below_fails_writes() {
+	modprobe dm-delay
+	dmsetup info broken >/dev/null 2>&1 || make_dm broken "0 $(sectors "$BELOW") error" >/dev/null
+	below_part "$1" "$2" "delay $BELOW $(($1 * 8)) 0 /dev/mapper/broken $(($1 * 8)) 0 $BELOW $(($1 * 8)) 0"
+}
+# below_part FIRST COUNT TARGET: what stands for these blocks.
+below_part() {
+	local all start=$(($1 * 8)) end=$((($1 + $2) * 8))
 	all=$(sectors "$BELOW")
-	end=$((first * 8 + ${2:-$((all / 8))} * 8))
-	set -- "$((first * 8)) $((end - first * 8)) error"
-	[ "$first" -eq 0 ] || set -- "0 $((first * 8)) linear $BELOW 0" "$@"
+	set -- "$start $((end - start)) $3"
+	[ "$start" -eq 0 ] || set -- "0 $start linear $BELOW 0" "$@"
 	[ "$end" -ge "$all" ] || set -- "$@" "$end $((all - end)) linear $BELOW $end"
 	below_table "$@"
 }

@@ -20,7 +20,7 @@ pressure() {
 	"$HELPERS/hog" lock "$mebibytes" <>/run/hog.end >/run/hog &
 	on_exit relieve $!
 	echo -1000 >"/proc/$!/oom_score_adj"
-	wait_until -t 60 grep -q locked /run/hog
+	wait_until -t 300 grep -q locked /run/hog
 	note "of $(($(meminfo MemTotal) / 1024)) MiB $(($(meminfo MemAvailable) / 1024)) are left"
 }
 relieve() {

@@ -47,17 +47,17 @@ test_failed_journal_write() {
 	heals
 }
 
-# dirty_and_below_fails FIRST COUNT: these blocks fail from now on, and the next checkpoint has something
-# to write, even if the clone had rested long enough for one of its own.
-dirty_and_below_fails() {
+# dirty_and_fails FIRST COUNT: writes of these blocks fail from now on (pages may have to be read meanwhile),
+# and the next checkpoint has something to write, even if the clone had rested long enough for one of its own.
+dirty_and_fails() {
 	dmsetup message clone 0 checkpoint
-	below_fails "$@"
+	below_fails_writes "$@"
 	both write 4M 4K fsync
 }
 
 test_failed_superblock_write() {
 	failing_clone_make
-	dirty_and_below_fails 0 256
+	dirty_and_fails 0 256
 	expect_fail dmsetup message clone 0 checkpoint
 	failed_as "a write of the superblock failed"
 	heals
@@ -66,7 +66,7 @@ test_failed_superblock_write() {
 # Pages go to the reserve, behind the journal.
 test_failed_page_write() {
 	failing_clone_make
-	dirty_and_below_fails 384 64
+	dirty_and_fails 384 64
 	expect_fail dmsetup message clone 0 checkpoint
 	failed_as "a write of metadata failed"
 	heals

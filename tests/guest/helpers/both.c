@@ -262,21 +262,25 @@ static void op_pause(const char *name)
 	close(control);
 }
 
+/* Of a disk that nobody uses meanwhile. */
 static void op_stat(const char *disk)
 {
-	unsigned long long reads, writes, sectors, flushes;
+	unsigned long long reads, writes, sectors, in_flight, flushes;
 	char path[128];
 	FILE *file;
 
 	if (wait_until_counted())
 		die("membarrier", 0, strerror(errno));
 	snprintf(path, sizeof(path), "/sys/class/block/%s/stat", disk);
-	file = fopen(path, "r");
-	if (!file || fscanf(file, "%llu %*u %*u %*u %llu %*u %llu %*u %*u %*u"
-			    " %*u %*u %*u %*u %*u %llu",
-			    &reads, &writes, &sectors, &flushes) != 4)
-		die("stat", 0, disk);
-	fclose(file);
+	do {
+		file = fopen(path, "r");
+		if (!file || fscanf(file, "%llu %*u %*u %*u %llu %*u %llu %*u %llu %*u"
+				    " %*u %*u %*u %*u %*u %llu", &reads, &writes,
+				    &sectors, &in_flight, &flushes) != 5)
+			die("stat", 0, disk);
+		fclose(file);
+		/* A kernel that can be preempted there has not counted all of it. */
+	} while (in_flight);
 	printf("%llu %llu %llu %llu\n", reads, writes, sectors, flushes);
 }
 
