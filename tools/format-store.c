@@ -214,6 +214,8 @@ int format_store(const struct format_request *request,
 	int error;
 
 	error = probe_unused(request->store_path);
+	if (!error)
+		error = probe_not_on_clone(request->store_path);
 	if (!error && request->origin_path)
 		error = probe_stacking(request->store_path,
 				       request->origin_path);

@@ -37,6 +37,12 @@ int probe_unused(const char *path);
 int store_open_idle(const char *path, unsigned int flags, struct store_file *store);
 
 /*
+ * -EINVAL when a new store would lie on a clone, directly or by a filesystem, a volume
+ * or the like: clones have their reserves of memory in common.
+ */
+int probe_not_on_clone(const char *store_path);
+
+/*
  * Whether a store may stand above an origin: -EINVAL when they are the same,
  * when the store lies inside the origin (a partition, a device-mapper or md
  * device over it, a loop device over a file on it), when the origin lies inside

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
@@ -223,6 +224,18 @@ static dev_t whole_disk(dev_t device)
 	return device_of_line(sysfs_line(device, "../dev"));
 }
 
+/* Stands for whatever device is a clone. */
+static const struct place any_clone = { .device = (dev_t)-1 };
+
+static bool is_clone(struct place place)
+{
+	char *uuid = place.inode ? NULL : sysfs_line(place.device, "dm/uuid");
+	bool found = uuid && !strncmp(uuid, "LCLONE-", 7);
+
+	free(uuid);
+	return found;
+}
+
 static bool lies_on(struct place inner, struct place outer, unsigned int depth);
 
 /* Whether one of the devices that @device is made of lies on @outer. */
@@ -256,7 +269,8 @@ static bool lies_on(struct place inner, struct place outer, unsigned int depth)
 	struct loop_info64 info;
 	dev_t below;
 
-	if (same_place(inner, outer))
+	if (same_place(inner, outer) ||
+	    (same_place(any_clone, outer) && is_clone(inner)))
 		return true;
 	if (depth >= DEPTH_MAX)
 		return false;
@@ -281,23 +295,42 @@ bool device_lies_on(dev_t inner, dev_t outer)
 		       (struct place){ .device = outer }, 0);
 }
 
+/* place_of(), and says what went wrong. */
+static int find_place(const char *path, struct place *place)
+{
+	int error = place_of(path, place);
+
+	if (error) {
+		report_errno(path, error, "cannot be looked at");
+		report_path_hint(error);
+	}
+	return error;
+}
+
+int probe_not_on_clone(const char *store_path)
+{
+	struct place store;
+	int error = find_place(store_path, &store);
+
+	if (error)
+		return error;
+	if (!lies_on(store, any_clone, 0))
+		return 0;
+	report_error(store_path, "lies on a clone: when memory is out, the one would wait for the other for good");
+	report_hint("put the store on a device or filesystem that is no clone; for a clone of a clone there is 'lclone create --from'");
+	return -EINVAL;
+}
+
 int probe_stacking(const char *store_path, const char *origin_path)
 {
 	struct place store, origin;
 	int error;
 
-	error = place_of(store_path, &store);
-	if (error) {
-		report_errno(store_path, error, "cannot be looked at");
-		report_path_hint(error);
+	error = find_place(store_path, &store);
+	if (!error)
+		error = find_place(origin_path, &origin);
+	if (error)
 		return error;
-	}
-	error = place_of(origin_path, &origin);
-	if (error) {
-		report_errno(origin_path, error, "cannot be looked at");
-		report_path_hint(error);
-		return error;
-	}
 	if (same_place(store, origin))
 		report_error(store_path, "is the origin itself");
 	else if (lies_on(store, origin, 0))

@@ -558,3 +558,23 @@ test_p8_store_that_has_come_into_its_origin() {
 	below_heals
 	lclone activate vm
 }
+
+# Both would take from the same reserves of memory.
+test_no_store_upon_a_clone() {
+	local mnt
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	expect_fail lclone format /dev/mapper/vm --origin - --size 4M --force
+	expect_said "lies on a clone"
+	mkfs.ext4 -q -F /dev/mapper/vm
+	mnt=$(mktemp -d)
+	on_exit rmdir "$mnt"
+	mount /dev/mapper/vm "$mnt"
+	on_exit umount "$mnt"
+	expect_fail lclone create other --template gold --dir "$mnt" --store-size 9M
+	expect_said "lies on a clone"
+	[ -z "$(find "$mnt" -type f)" ] || fail "it left $(find "$mnt" -type f)"
+	expect_fail lclone snapshot vm s1 --dir "$mnt" --store-size 9M
+	expect_said "lies on a clone"
+	lclone create other --from vm --dir "$DIR"
+}
