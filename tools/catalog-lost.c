@@ -22,12 +22,15 @@ static bool was_found(const struct found_stores *found, const struct clone *clon
 
 /*
  * A file that no loop device shows, or a volume that is not active, is no loss, and what
- * cannot be seen may come back.  Of a device there is nothing but what a scan finds again.
+ * cannot be seen may come back.  A device that is there has been looked at.
  */
 static bool still_there(const struct clone *clone)
 {
-	switch (clone->kind == STORE_KIND_DEVICE ? STORE_GONE :
-						   clone_store_presence(clone)) {
+	enum store_presence presence = clone_store_presence(clone);
+
+	if (clone->kind == STORE_KIND_DEVICE && presence == STORE_THERE)
+		presence = STORE_GONE;
+	switch (presence) {
 	case STORE_GONE:
 		return false;
 	case STORE_UNSEEN:

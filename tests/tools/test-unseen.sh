@@ -98,6 +98,22 @@ test_volume_not_active() {
 	says 'is gone already'
 }
 
+# A disk that is not connected: its clone and the template of that are kept; what holds something else is not.
+test_device_not_connected() {
+	up
+	expect 0 lclone create vm --template gold --dir d --no-activate
+	mv d/vm.lclone elsewhere
+	edit '.clones[] |= (.store_kind = "device" | .store_path = "'"$PWD"'/disk")'
+	expect 0 lclone scan
+	says 'disk: warning: cannot be seen; the catalog keeps it'
+	catalog '.clones | map(.name) == ["vm"]'
+	refused 'vm' lclone template remove gold
+	truncate -s 16M disk
+	expect 0 lclone scan
+	says 'its store .* was not found; the catalog forgets it'
+	catalog '.clones == []'
+}
+
 # No scan could find again that it was adopted.
 test_adopted_clone_is_not_forgotten() {
 	up
