@@ -415,7 +415,7 @@ test_tool_killed_in_a_snapshot_of_two() {
 test_snapshot_into_the_filesystem_on_the_clone() {
 	filesystem_mounted
 	expect_fail lclone snapshot vm one --dir "$MNT" --store-size 8M
-	expect_said "lies inside its own origin"
+	expect_said "lies on a clone"
 	assert_eq "$(find "$MNT" -name '*.lclone')" "" "stores left behind"
 	umount "$MNT"
 	assert_eq "$(layers_of vm)" "" layers
