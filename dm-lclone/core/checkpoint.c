@@ -26,11 +26,6 @@ struct checkpoint {
 	bool below_full;		/* the device had no space for one of them */
 };
 
-bool lc_below_full(const struct lc_store *store)
-{
-	return READ_ONCE(store->alloc.below_full);
-}
-
 bool lc_checkpoint_wanted(struct lc_store *store)
 {
 	unsigned long flags;
@@ -69,33 +64,6 @@ static void make_dirty(struct lc_store *store, struct lc_page *page)
 	list_add_tail(&page->dirty_link, &store->map.dirty[page->level]);
 }
 
-/* Nodes above leaves that are clean, and that a round has still to gather. */
-static u32 above_clean(const struct lc_store *store, const struct list_head *leaves)
-{
-	struct lc_leaf *leaf;
-	u32 nodes = 0;
-
-	list_for_each_entry(leaf, leaves, journal_link)
-		if (!leaf->page.dirty)
-			nodes += store->super.root_level;
-	return nodes;
-}
-
-/*
- * How many of the pages in map.named the groups behind the mark do not name.  The mark is
- * of this moment: they are the group that is under way, and others, which name what is
- * charged by now, with what is above it, or gets dirty later.  Under the lock.
- */
-static u32 forgotten(const struct lc_store *store)
-{
-	u32 kept = store->map.charged +
-		   store->round.gathered * (store->super.root_level + 1) +
-		   above_clean(store, &store->map.journal) +
-		   above_clean(store, &store->round.leaves);
-
-	return store->map.named - min(store->map.named, kept);
-}
-
 /* All that is dirty at one moment, and the mark of the same moment.  Under the lock. */
 static void take_all(struct checkpoint *ckpt)
 {
@@ -104,7 +72,7 @@ static void take_all(struct checkpoint *ckpt)
 	unsigned int level;
 
 	ckpt->mark = store->journal.durable;
-	ckpt->forgotten = forgotten(store);
+	ckpt->forgotten = lc_named_before(store);
 	for (level = 0; level <= store->super.root_level; level++)
 		list_for_each_entry_safe(page, next, &store->map.dirty[level],
 					 dirty_link)

@@ -137,6 +137,28 @@ void lc_page_dirty(struct lc_store *store, struct lc_page *page)
 	}
 }
 
+/* Nodes above leaves that are clean, and that a round has still to gather. */
+static u32 above_clean(const struct lc_store *store, const struct list_head *leaves)
+{
+	struct lc_leaf *leaf;
+	u32 nodes = 0;
+
+	list_for_each_entry(leaf, leaves, journal_link)
+		if (!leaf->page.dirty)
+			nodes += store->super.root_level;
+	return nodes;
+}
+
+u32 lc_named_before(const struct lc_store *store)
+{
+	u32 kept = store->map.charged +
+		   store->round.gathered * (store->super.root_level + 1) +
+		   above_clean(store, &store->map.journal) +
+		   above_clean(store, &store->round.leaves);
+
+	return store->map.named - min(store->map.named, kept);
+}
+
 static void count_entry(struct lc_map *map, u32 value, int change)
 {
 	if (value == LC_ENTRY_ZERO)

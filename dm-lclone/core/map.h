@@ -165,6 +165,13 @@ void lc_page_unclaim(struct lc_store *store, struct lc_page *page);
 /* Takes a leaf from the list of those that a round has to gather.  Under the lock. */
 void lc_leaf_gathered(struct lc_store *store, struct lc_leaf *leaf);
 
+/*
+ * How many of the pages in map->named no group behind what is durable now names: these are
+ * the group that is under way, and others, which name what is charged by now, with what
+ * is above it, or gets dirty later.  Under the lock.
+ */
+u32 lc_named_before(const struct lc_store *store);
+
 /* Marks a claimed page and all above it dirty.  Under the lock. */
 void lc_page_dirty(struct lc_store *store, struct lc_page *page);
 

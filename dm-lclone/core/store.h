@@ -212,7 +212,10 @@ int lc_checkpoint_prepare(struct lc_store *store);
 bool lc_checkpoint_wanted(struct lc_store *store);
 
 /* Whether the last one found no space in the device below.  Any context. */
-bool lc_below_full(const struct lc_store *store);
+static inline bool lc_below_full(const struct lc_store *store)
+{
+	return READ_ONCE(store->alloc.below_full);
+}
 
 /*
  * Finds the free blocks below the high-water mark; see scan.c.  Process context.

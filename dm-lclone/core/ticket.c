@@ -30,7 +30,7 @@ static enum lc_take claim(struct lc_store *store, struct lc_leaf *leaf, u32 *mos
 	u32 available, new_pages;
 
 	if (!lc_page_claim(store, &leaf->page, &new_pages))
-		return store->alloc.below_full ? LC_FULL : LC_BUSY;
+		return lc_below_full(store) ? LC_FULL : LC_BUSY;
 	available = lc_space_available(store);
 	if (available < *most + new_pages) {
 		if (available < new_pages + !!*most) {

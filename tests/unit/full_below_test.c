@@ -316,6 +316,42 @@ static void p2_journal_that_grows_while_there_is_no_space(struct kunit *test)
 	host_delete(host);
 }
 
+/* Ten leaves are dirty; then checkpoints are made, and a group names them after all. */
+static void expect_counted(struct kunit *test, unsigned int checkpoints, bool under_way)
+{
+	struct host *host = small(test);
+	struct lc_store *store = &host->store;
+	struct host_wait wait = { .answered = false };
+	u32 leaf, named;
+
+	for (leaf = 0; leaf < 10; leaf++)
+		KUNIT_ASSERT_EQ(test, host_zero(host, leaf * LEAF, 1), LC_TAKEN);
+	if (under_way)
+		lc_round_wait(store, &wait.core);
+	while (checkpoints--)
+		KUNIT_ASSERT_EQ(test, lc_checkpoint(store), 0);
+	host_settle(host);
+	KUNIT_ASSERT_EQ(test, host_flush(host), 0);
+	named = store->map.named;
+	host_drop(host);
+	KUNIT_ASSERT_EQ(test, host_open(host, true), 0);
+	KUNIT_EXPECT_GT(test, store->map.charged, 10);
+	KUNIT_EXPECT_LE(test, store->map.charged, named);
+	host_delete(host);
+}
+
+/* What a checkpoint has written, and a group behind its mark names, a replay makes dirty again. */
+static void p2_pages_that_a_replay_makes_dirty_are_counted(struct kunit *test)
+{
+	expect_counted(test, 0, false);
+	expect_counted(test, 1, false);
+	/* The second finds the leaves clean, and what is above them. */
+	expect_counted(test, 2, false);
+	/* Gathered before the checkpoint, and durable after it. */
+	expect_counted(test, 1, true);
+	expect_counted(test, 2, true);
+}
+
 /* The journal is full, no checkpoint finds space, and whoever suspends does not wait for it. */
 static void p1_round_without_room_is_given_up(struct kunit *test)
 {
@@ -369,6 +405,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(p5_checkpoint_tried_again_is_made_in_parts),
 	KUNIT_CASE(p5_second_try_without_places_is_put_off),
 	KUNIT_CASE(p2_journal_that_grows_while_there_is_no_space),
+	KUNIT_CASE(p2_pages_that_a_replay_makes_dirty_are_counted),
 	KUNIT_CASE(p1_round_without_room_is_given_up),
 	{ }
 };
