@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include "dm.h"
 #include "output.h"
 #include "probe.h"
 #include "sectors.h"
@@ -227,12 +228,16 @@ static dev_t whole_disk(dev_t device)
 /* Stands for whatever device is a clone. */
 static const struct place any_clone = { .device = (dev_t)-1 };
 
+/* By its target: a device that was adopted, or made by hand, has not a clone's uuid. */
 static bool is_clone(struct place place)
 {
-	char *uuid = place.inode ? NULL : sysfs_line(place.device, "dm/uuid");
-	bool found = uuid && !strncmp(uuid, "LCLONE-", 7);
+	char *name = place.inode ? NULL : sysfs_line(place.device, "dm/name");
+	struct dm_clone dm = { 0 };
+	bool found = name && !dm_clone_find_name(name, &dm) && dm.active &&
+		     dm.target && !strcmp(dm.target, "lclone");
 
-	free(uuid);
+	dm_clone_done(&dm);
+	free(name);
 	return found;
 }
 

@@ -50,6 +50,12 @@ test_adopt_and_undo() {
 	blkdiscard --offset 5M --length 1M /dev/mapper/disk
 	now=$(sum disk)
 	assert_eq "$(raw)" "$before" "P3: the origin"
+	# It has kept its own name and uuid, and is a clone all the same: no store lies on it.
+	dmsetup create upon --table "0 32768 linear /dev/mapper/disk 0"
+	on_exit remove_dm upon
+	expect_fail lclone format /dev/mapper/upon --origin - --size 4M --force
+	expect_said "lies on a clone"
+	remove_dm upon
 	# Its present can be cloned, and it goes on.
 	lclone create two --from vm
 	assert_eq "$(sum two)" "$now" "content of a clone"

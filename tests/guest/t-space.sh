@@ -216,25 +216,25 @@ space_for_pages() {
 	sync -f "$SCARCE"
 }
 
-# flushed_changes FROM: in the background, more changes from block FROM of the clone on than the journal
-# holds, and a flush for each, which it gets full of. CHANGES is the process.
-flushed_changes() {
+# clone_with_full_journal: in the background, more changes than its journal holds, and a flush for each,
+# until that is full. CHANGES is the process.
+clone_with_full_journal() {
 	local ops=() i
-	for ((i = $1; i < $1 + 80; i++)); do
+	origin_make 16M
+	store_without_space_for_pages
+	clone_make
+	for ((i = 0; i < 80; i++)); do
 		ops+=(discard "$((i * 4))K" 4K fsync)
 	done
 	both "${ops[@]}" &
 	CHANGES=$!
+	wait_until status_is journal 63/64
+	wait_until status_is full full
 }
 
 # No checkpoint finds a place for a page, so the journal gets full and flushes wait. A suspend does not.
 test_p5_suspend_while_flushes_wait_for_the_journal() {
-	origin_make 16M
-	store_without_space_for_pages
-	clone_make
-	flushed_changes 0
-	wait_until status_is journal 63/64
-	wait_until status_is full full
+	clone_with_full_journal
 	timeout 60 dmsetup suspend --noflush clone
 	dmsetup resume clone
 	kill -0 "$CHANGES" || fail "the writer has ended"
@@ -247,12 +247,7 @@ test_p5_suspend_while_flushes_wait_for_the_journal() {
 
 # A suspend that flushes cannot keep who waits, and a removal neither.
 test_p5_removal_while_flushes_wait_for_the_journal() {
-	origin_make 16M
-	store_without_space_for_pages
-	clone_make
-	flushed_changes 0
-	wait_until status_is journal 63/64
-	wait_until status_is full full
+	clone_with_full_journal
 	timeout 60 dmsetup suspend clone
 	! wait "$CHANGES" || fail "a flushing suspend cannot keep a flush waiting"
 	dmsetup resume clone
