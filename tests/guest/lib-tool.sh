@@ -67,12 +67,13 @@ image_given_up() {
 	rm "$(copy_of "$1")"
 }
 
-# tool_up: state, 300 MiB of room, and template "gold" of 16 MiB.
+# tool_up: state, 300 MiB of room, and template "gold" of 16 MiB. It is added with --quick, for reading all
+# of an image is what most of these tests would do most of the time.
 tool_up() {
 	tool_state
 	tool_dir "${1:-300M}"
 	tool_image 16M
-	template_add gold "$IMAGE"
+	template_add gold "$IMAGE" --quick
 }
 
 # write_at DEV MEGABYTE: one MiB of random data.
@@ -149,7 +150,7 @@ filesystem_template() {
 	mkdir "$TREE"
 	random 8M >"$TREE/old"
 	mkfs.ext4 -q -d "$TREE" "$IMAGE" 64M
-	template_add fs "$IMAGE"
+	template_add fs "$IMAGE" --quick
 }
 
 # filesystem_mounted [CREATE_OPTION]...: clone "vm" of that is mounted at MNT.

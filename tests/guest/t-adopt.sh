@@ -338,7 +338,7 @@ test_tool_killed_in_an_adoption() {
 	local n before
 	disk_up
 	before=$(sum disk)
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-7})); do
+	for ((n = 1; n < 400; n += ${LCLONE_STEP:-13})); do
 		killed_at "$n" adopt /dev/mapper/disk vm --dir "$DIR" || break
 		lclone activate vm || true
 		assert_eq "$(dmsetup info -c --noheadings -o suspended disk)" Active state
@@ -393,7 +393,7 @@ test_tool_killed_when_it_activates_what_was_adopted() {
 test_tool_killed_on_the_way_back() {
 	local n now
 	disk_up
-	for ((n = 1; n < 900; n += ${LCLONE_STEP:-13})); do
+	for ((n = 1; n < 900; n += ${LCLONE_STEP:-27})); do
 		if ! lclone list --json | gojq -e '.clones | length == 1' >/dev/null; then
 			lclone adopt /dev/mapper/disk vm --dir "$DIR" >/dev/null
 			write_at /dev/mapper/disk 3

@@ -238,7 +238,7 @@ test_remove_from_the_middle_of_devices() {
 test_tool_killed_in_a_consolidation() {
 	local n now two
 	tool_up
-	for ((n = 3; n < 400; n += ${LCLONE_STEP:-13})); do
+	for ((n = 3; n < 400; n += ${LCLONE_STEP:-25})); do
 		[ -e /dev/mapper/vm ] || chain_up
 		[ -e /dev/mapper/two ] || lclone create two --from vm@s4
 		now=$(sum vm) two=$(sum two)

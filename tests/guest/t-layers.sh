@@ -91,7 +91,7 @@ test_layers_are_read_through() {
 
 # As long as a chain may be with LCLONE_LONG.
 test_long_chain() {
-	local n layers=24
+	local n layers=12
 	[ -z "${LCLONE_LONG:-}" ] || layers=64
 	layers_up
 	for ((n = 0; n < layers; n++)); do

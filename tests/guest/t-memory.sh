@@ -26,7 +26,7 @@ pressure() {
 relieve() {
 	rm -f /run/hog.end
 	kill "$1" 2>/dev/null || true
-	wait_until eval "[ ! -e /proc/$1 ]"
+	wait_until -t 300 eval "[ ! -e /proc/$1 ]"
 }
 
 # origin_on_disk: 4 MiB. Nothing here is in memory: that would be swapped itself.

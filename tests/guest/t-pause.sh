@@ -82,15 +82,15 @@ least() {
 
 # Each verb tells for how long it held the I/O of a clone in use.
 test_pause_under_load() {
-	local n linear pauses verb all
+	local n times=${LCLONE_LONG:+3} linear pauses verb all
 	tool_up
-	mapfile -t pauses < <(linear_pauses 5)
+	mapfile -t pauses < <(linear_pauses "${times:-1}")
 	linear=$(least "${pauses[@]}")
 	lclone create vm --template gold --dir "$DIR"
 	load /dev/mapper/vm
 	for verb in "snapshot vm s%d" "rollback vm --force" "create c%d --from vm" "resize vm +1M" "reset vm --force"; do
 		pauses=()
-		for n in 1 2 3; do
+		for n in $(seq "${times:-1}"); do
 			pauses+=("$(clone_pause ${verb/\%d/$n})")
 		done
 		least=$(least "${pauses[@]}")

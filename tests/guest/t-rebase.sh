@@ -346,7 +346,7 @@ test_tool_killed_in_a_rebase() {
 	local n sum templates=
 	tool_up 600M
 	second_template 16M
-	for ((n = 1; n < 400; n += ${LCLONE_STEP:-5})); do
+	for ((n = 2; n < 400; n += ${LCLONE_STEP:-7})); do
 		lclone create vm --template gold --dir "$DIR"
 		write_at /dev/mapper/vm 2
 		sum=$(sum_of vm 16)
