@@ -11,8 +11,8 @@
  *			"vg"|null, "lv"|null, "template"|null,
  *			"template_uuid"|null, "error_if_no_space",
  *			"content_uuid"|null, "parent_uuid"|null,
- *			and perhaps "directory", "changing": true, "adopted",
- *			"returning": true, "returned": true,
+ *			and perhaps "directory", "changing": true,
+ *			"held": true, "adopted", "returning": true, "returned": true,
  *			"removing": true, "wiping": true } ],
  *	  "layers": [ the same keys, and perhaps "replaced": true; "name" is that of
  *		      the snapshot, or "" ] }
@@ -188,6 +188,7 @@ static void get_clone(struct parser *parser, struct json_object *object,
 	get_uuid(parser, object, "template_uuid", c->template_uuid);
 	c->error_if_no_space = get_bool(parser, object, "error_if_no_space");
 	c->changing = json_object_object_get_ex(object, "changing", NULL);
+	c->held = json_object_object_get_ex(object, "held", NULL);
 	if (c->kind == STORE_KIND_VG && (!c->vg || !c->lv))
 		parser->bad = true;
 }
@@ -322,6 +323,8 @@ static struct json_object *write_clone(const struct clone *c)
 	json_add_bool(object, "error_if_no_space", c->error_if_no_space);
 	if (c->changing)
 		json_add_bool(object, "changing", true);
+	if (c->held)
+		json_add_bool(object, "held", true);
 	json_add_uuid(object, "content_uuid", c->content_uuid);
 	json_add_uuid(object, "parent_uuid", c->parent_uuid);
 	if (c->adopted)

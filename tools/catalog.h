@@ -59,6 +59,7 @@ struct clone {
 	bool removing;			/* it is being removed, or that was cut short */
 	bool wiping;			/* and its stores, or that of a layer, are overwritten before */
 	bool changing;			/* its table is being changed, or that was cut short */
+	bool held;			/* active only for as long as a verb works on it, see hold.h */
 };
 
 struct catalog {

@@ -170,6 +170,15 @@ static struct clone clone_as(const struct clone *clone, const struct lc_super *n
 	return as;
 }
 
+static bool is_suspended(const struct clone *clone)
+{
+	struct dm_clone dm;
+	bool suspended = !dm_clone_find(clone->uuid, &dm) && dm.active && dm.suspended;
+
+	dm_clone_done(&dm);
+	return suspended;
+}
+
 /* The kernel has refused the change at the last moment: the table of before. */
 static int go_back(const struct catalog *catalog, struct origins *origins,
 		   const struct clone *clone)
@@ -177,14 +186,8 @@ static int go_back(const struct catalog *catalog, struct origins *origins,
 	struct handover handover = { 0 };
 	struct lc_super super;
 	struct clone as;
-	struct dm_clone dm;
-	int error = dm_clone_find(clone->uuid, &dm);
-	bool suspended = dm.active && dm.suspended;
+	int error = change_super(clone, &super);
 
-	dm_clone_done(&dm);
-	if (error || !suspended)
-		return error;
-	error = change_super(clone, &super);
 	if (error)
 		return error;
 	as = clone_as(clone, &super);
@@ -195,9 +198,10 @@ static int go_back(const struct catalog *catalog, struct origins *origins,
 	return error;
 }
 
+/* @held: its I/O is, and stays so. */
 static int run(const struct catalog *catalog, struct origins *origins,
 	       const struct clone *clone, const struct lc_super *next,
-	       u64 *pause_ns)
+	       bool *held, u64 *pause_ns)
 {
 	struct handover handover = { 0 }, *one = &handover;
 	struct clone as = clone_as(clone, next);
@@ -208,10 +212,15 @@ static int run(const struct catalog *catalog, struct origins *origins,
 	signals_hold(&signals);
 	if (!error)
 		error = handover_run(&one, 1, pause_ns);
-	if (error == -EUCLEAN)
+	if (error == -EUCLEAN && is_suspended(clone))
 		go_back(catalog, origins, clone);
 	else if (error)
 		handover_undo(&handover);
+	*held = error == -EUCLEAN && is_suspended(clone);
+	if (*held) {
+		report_error(clone->name, "neither its new table nor that of before could be resumed: its I/O is held");
+		report_hint("'lclone activate %s' tries again", clone->name);
+	}
 	signals_release(&signals);
 	handover_done(&handover);
 	return error;
@@ -222,6 +231,7 @@ int change_run(struct catalog *catalog, struct origins *origins,
 	       const struct lc_super *next, u64 *pause_ns)
 {
 	struct clone before = clone_as(clone, now);
+	bool held = false;
 	int error, finished;
 
 	clone->changing = true;
@@ -229,7 +239,10 @@ int change_run(struct catalog *catalog, struct origins *origins,
 	if (!error)
 		error = tell_target(clone, now, next);
 	if (!error)
-		error = run(catalog, origins, clone, next, pause_ns);
+		error = run(catalog, origins, clone, next, &held, pause_ns);
+	/* The note stays, for change_settle(). */
+	if (held)
+		return error;
 	finished = finish(catalog, clone);
 	/* Loop devices that it does not stand on any more, if nobody else does. */
 	if (!error)

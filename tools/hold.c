@@ -61,9 +61,23 @@ static int lock_clone(struct hold *hold)
 	return error;
 }
 
+/* While the catalog is locked, so that whoever activates it, too, comes later, and takes the note away. */
+static int activate(struct hold *hold)
+{
+	struct clone *clone = hold->clone;
+	bool activated, held = clone->held;
+	int error = handover_need_active(&hold->catalog, &hold->origins, clone,
+					 &activated);
+
+	if (error || !activated)
+		return error;
+	hold->activated = true;
+	clone->held = true;
+	return held ? 0 : catalog_save(&hold->catalog);
+}
+
 int hold_activate(struct hold *hold, struct lc_super *super)
 {
-	bool activated = false;
 	int error;
 
 	memcpy(hold->clone_uuid, hold->clone->uuid, LC_UUID_BYTES);
@@ -71,17 +85,27 @@ int hold_activate(struct hold *hold, struct lc_super *super)
 	if (!error)
 		error = snapshot_settle(&hold->catalog, &hold->origins, hold->clone);
 	if (!error)
-		error = handover_need_active(&hold->catalog, &hold->origins,
-					     hold->clone, &activated);
-	hold->activated |= activated;
+		error = activate(hold);
 	return error ? error : change_super(hold->clone, super);
+}
+
+/* Unless somebody else wants it active by now. */
+static void let_down(struct hold *hold)
+{
+	struct clone *clone = hold->clone;
+
+	if (!clone->held)
+		return;
+	clone->held = false;
+	if (!clone_deactivate(&hold->catalog, clone))
+		catalog_save(&hold->catalog);
 }
 
 void hold_release(struct hold *hold)
 {
 	if (hold->activated) {
 		if (!hold_open(hold))
-			clone_deactivate(&hold->catalog, hold->clone);
+			let_down(hold);
 		hold_close(hold);
 	}
 	if (hold->lock)

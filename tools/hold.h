@@ -35,8 +35,8 @@ void hold_close(struct hold *hold);
 int hold_activate(struct hold *hold, struct lc_super *super);
 
 /*
- * Lets go of it, and deactivates it if it was activated for this.  Opens and
- * closes itself.
+ * Lets go of it, and deactivates it if it was activated for this, and for nobody
+ * else since.  Opens and closes itself.
  */
 void hold_release(struct hold *hold);
 

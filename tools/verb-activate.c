@@ -38,8 +38,13 @@ static int activate_one(struct catalog *catalog, struct clone *clone, void *data
 	int error = clone->removing ?
 		    clone_settle_removal(catalog, clone, &removed) : 0;
 
-	return error || removed ? error :
-	       clone_activate(catalog, clone, &context->origins, context->force);
+	if (error || removed)
+		return error;
+	error = clone_activate(catalog, clone, &context->origins, context->force);
+	if (error || !clone->held)
+		return error;
+	clone->held = false;
+	return catalog_save(catalog);
 }
 
 static int run(int argc, char **argv)

@@ -122,6 +122,26 @@ test_flatten_through_layers() {
 	assert_eq "$(sum_of other 16)" "$other" "content of the other clone"
 }
 
+# Activated for a flatten, it goes when that is over; but not when somebody has activated it, too.
+test_activated_while_it_is_flattened() {
+	local sum pid
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	sum=$(sum_of vm 16)
+	lclone deactivate vm
+	lclone flatten vm --rate 2M &
+	pid=$!
+	wait_until test -e /dev/mapper/vm
+	lclone activate vm
+	[ -d "/proc/$pid" ] || fail "the flatten was over before"
+	wait "$pid"
+	flat vm
+	assert_eq "$(sum_of vm 16)" "$sum" content
+	lclone deactivate vm
+	lclone rethin vm
+	expect_fail dmsetup info vm
+}
+
 test_filesystem_in_use_is_flattened() {
 	local mnt fio
 	tool_state

@@ -137,12 +137,27 @@ test_tool_killed_in_a_resize() {
 test_tool_signalled_when_the_change_fails() {
 	tool_up
 	lclone create vm --template gold --dir "$DIR"
-	FAIL_RESUME=1 killed_held 15 1 resize vm +4M
+	FAIL_RESUME=1-1 killed_held 15 1 resize vm +4M
 	assert_eq "$(dmsetup info -c --noheadings -o suspended vm)" Active state
 	in_order vm
 	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((16 << 20)) size
 	lclone resize vm +4M
 	lclone remove vm
+}
+
+# And when that fails, too, the device stays suspended; but what is to be ended is not forgotten.
+test_change_fails_and_the_way_back_as_well() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	LD_PRELOAD=$HELPERS/kill-at.so FAIL_RESUME=1-2 expect_fail lclone resize vm +4M
+	expect_said "I/O is held"
+	expect_said "next: 'lclone activate vm'"
+	assert_eq "$(dmsetup info -c --noheadings -o suspended vm)" Suspended state
+	lclone activate vm 2>/run/said
+	grep -q "the change of its table that was cut short" /run/said || fail "it was forgotten: $(</run/said)"
+	assert_eq "$(dmsetup info -c --noheadings -o suspended vm)" Active state
+	in_order vm
+	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((16 << 20)) size
 }
 
 # announced WORD...: of the next table of "clone".

@@ -6,7 +6,7 @@
  * mode, or makes a name.  N beyond the last: it goes on to its end.  What the
  * command runs itself does not count.
  * KILL_HELD=N KILL_SIGNAL=S: it gets signal S when it has suspended its Nth device.
- * FAIL_RESUME=N: the Nth time it resumes one fails, and is not done.
+ * FAIL_RESUME=A-B: from the Ath to the Bth time it resumes one fails, and is not done.
  * NO_RENAMEAT2=1: the filesystem knows no flags of it, as NFS; with "race" somebody makes
  * a file of that name at this moment.  NO_LINK=1: nor does it know hard links.
  * LOSE_SYNC=A-B: its fsyncs from the Ath to the Bth are not done, though it seems so.
@@ -69,13 +69,21 @@ static bool only_asks(unsigned long request)
 	}
 }
 
+/* Whether @count is within what the variable @name says, as "A-B". */
+static bool is_among(const char *name, long count)
+{
+	const char *which = getenv(name);
+	long first, last;
+
+	return which && sscanf(which, "%ld-%ld", &first, &last) == 2 &&
+	       count >= first && count <= last;
+}
+
 static bool resume_fails(void)
 {
-	static long left = -1;
+	static long count;
 
-	if (left < 0)
-		left = getenv("FAIL_RESUME") ? atol(getenv("FAIL_RESUME")) : 0;
-	return left && !--left;
+	return is_among("FAIL_RESUME", ++count);
 }
 
 static void suspended(void)
@@ -157,21 +165,12 @@ int fchmod(int fd, mode_t mode)
 	return REAL(fchmod)(fd, mode);
 }
 
-static bool sync_is_lost(long count)
-{
-	const char *which = getenv("LOSE_SYNC");
-	long first, last;
-
-	return which && sscanf(which, "%ld-%ld", &first, &last) == 2 &&
-	       count >= first && count <= last;
-}
-
 int fsync(int fd)
 {
 	static long count;
 
 	step();
-	if (!sync_is_lost(++count))
+	if (!is_among("LOSE_SYNC", ++count))
 		return REAL(fsync)(fd);
 	fputs("kill-at: a sync is left out\n", stderr);
 	return 0;
