@@ -17,12 +17,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "adopt-internal.h"
+#include "clock.h"
 #include "clone-store.h"
 #include "dm.h"
 #include "dm-plain.h"
@@ -45,14 +45,6 @@ struct work {
 	char *back;			/* path of a writable device like the origin */
 	char *table;			/* of the origin */
 };
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 /* What stands in the way ------------------------------------------------ */
 
@@ -256,7 +248,7 @@ static int hand_back(struct work *work)
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	dm_batch_begin();
 	signals_hold(&signals);
-	begin = now_ns();
+	begin = clock_ns();
 	error = dm_clone_suspend(work->clone->adopted,
 				 handover_short_of_space(work->clone->uuid));
 	if (!error) {
@@ -271,7 +263,7 @@ static int hand_back(struct work *work)
 		else
 			dm_clone_resume(work->clone->adopted);
 	}
-	work->result->pause_ns = max(work->result->pause_ns, now_ns() - begin);
+	work->result->pause_ns = max(work->result->pause_ns, clock_ns() - begin);
 	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
@@ -326,7 +318,6 @@ static int drop_store(const struct work *work, const struct clone *store)
 /* Step 5: the device is what it was, and the clone goes; its own store last. */
 static int clean_up(struct work *work)
 {
-	char *path = print_string("/dev/mapper/%s", work->clone->adopted);
 	struct clone *layer;
 	int error = adopt_remove_helper(work->clone, "return");
 
@@ -341,14 +332,13 @@ static int clean_up(struct work *work)
 			catalog_drop_layer(work->catalog, layer);
 	}
 	if (!error)
-		error = adopt_lvm_skip(path, false);
+		error = adopt_lvm_skip(work->clone->adopted, false);
 	if (!error)
 		error = drop_store(work, work->clone);
 	if (!error) {
 		catalog_drop_clone(work->catalog, work->clone);
 		error = catalog_save(work->catalog);
 	}
-	free(path);
 	return error;
 }
 

@@ -17,13 +17,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "adopt-internal.h"
+#include "clock.h"
 #include "clone-store.h"
 #include "clone-table.h"
 #include "command.h"
@@ -41,18 +41,35 @@ char *adopt_origin_path(const struct clone *clone)
 	return print_string("/dev/mapper/%s-origin", clone->name);
 }
 
-int adopt_lvm_skip(const char *path, bool skip)
+/* Where lvm2 has not brought it up, it is lvm2 that is asked. */
+static bool is_volume(const char *name, const char *path)
 {
-	const char *const is_volume[] = { "lvs", "--noheadings", path, NULL };
+	const char *const ask[] = { "lvs", "--noheadings", path, NULL };
+	struct command_result result;
+	struct dm_plain plain;
+	bool is;
+
+	if (!dm_plain_get(name, &plain)) {
+		is = !strncmp(plain.uuid, "LVM-", 4);
+		dm_plain_done(&plain);
+		return is;
+	}
+	is = !command_run(ask, 0, &result) && !result.status;
+	command_done(&result);
+	return is;
+}
+
+int adopt_lvm_skip(const char *name, bool skip)
+{
+	char *path = print_string("/dev/mapper/%s", name);
 	const char *const change[] = {
 		"lvchange", "--quiet", "--setactivationskip", skip ? "y" : "n",
 		path, NULL,
 	};
-	struct command_result result;
-	bool volume = !command_run(is_volume, 0, &result) && !result.status;
+	int error = is_volume(name, path) ? command_must(change, 0, path) : 0;
 
-	command_done(&result);
-	return volume ? command_must(change, 0, path) : 0;
+	free(path);
+	return error;
 }
 
 /* What is wrong with the device for a table of ours. */
@@ -165,14 +182,6 @@ int adopt_remove_origin(const struct clone *clone)
 
 /* Under the pause ------------------------------------------------------- */
 
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
-
 /* What was read of it while it was written is of no use. */
 static int forget_cached(const char *path)
 {
@@ -220,6 +229,25 @@ static int load(const struct catalog *catalog, const struct clone *clone,
 	return error;
 }
 
+/*
+ * lvm2 may have moved or extended it since: what would be made its origin, and what
+ * it would be put back to, is not the device any more.  To be asked when it is
+ * suspended.
+ */
+static int check_same(const struct dm_plain *plain)
+{
+	struct dm_plain now;
+	bool same = !dm_plain_get(plain->name, &now) &&
+		    !strcmp(now.table, plain->table) && !now.inactive_table;
+
+	dm_plain_done(&now);
+	if (same)
+		return 0;
+	report_error(plain->name, "its table has been changed meanwhile");
+	report_hint("let what changes it come to its end, and try again");
+	return -EBUSY;
+}
+
 /* A resume that failed may have left it without any table. */
 static int put_back(const struct clone *clone, const struct dm_plain *plain)
 {
@@ -250,9 +278,12 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 	/* So that the resume does not wait for udev while we count. */
 	dm_batch_begin();
 	signals_hold(&signals);
-	begin = now_ns();
+	begin = clock_ns();
 	error = dm_clone_suspend(clone->adopted, false);
-	if (!error) {
+	if (!error && check_same(plain)) {
+		error = -EBUSY;
+		dm_clone_resume(clone->adopted);
+	} else if (!error) {
 		if (fresh)
 			error = note_fingerprint(clone, device, origins);
 		if (!error)
@@ -262,7 +293,7 @@ int adopt_take_over(const struct catalog *catalog, const struct clone *clone,
 		if (error)
 			put_back(clone, plain);
 	}
-	*pause_ns = now_ns() - begin;
+	*pause_ns = clock_ns() - begin;
 	signals_release(&signals);
 	dm_batch_end();
 	munlockall();
@@ -404,8 +435,8 @@ static int format(const struct adopt_request *request, struct clone *clone)
 	return 0;
 }
 
-static int enter(struct catalog *catalog, const struct adopt_request *request,
-		 const struct dm_plain *plain, struct clone *clone, u64 *pause_ns)
+static int enter(struct catalog *catalog, const struct dm_plain *plain,
+		 struct clone *clone, u64 *pause_ns)
 {
 	struct origins origins = { 0 };
 	struct clone *entered;
@@ -415,12 +446,12 @@ static int enter(struct catalog *catalog, const struct adopt_request *request,
 	entered = catalog_add_clone(catalog, clone);
 	error = catalog_save(catalog);
 	if (!error)
-		error = adopt_lvm_skip(request->device, true);
+		error = adopt_lvm_skip(plain->name, true);
 	if (!error) {
 		error = adopt_take_over(catalog, entered, plain, &origins,
 					true, pause_ns);
 		if (error)
-			adopt_lvm_skip(request->device, false);
+			adopt_lvm_skip(plain->name, false);
 	}
 	catalog_forget_clone(catalog, entered);
 	if (error)
@@ -444,7 +475,7 @@ static int make(struct catalog *catalog, const struct adopt_request *request,
 		if (!error)
 			error = format(request, clone);
 		if (!error)
-			error = enter(catalog, request, plain, clone, pause_ns);
+			error = enter(catalog, plain, clone, pause_ns);
 		if (error)
 			clone_store_detach(clone);
 		if (error && (clone->kind != STORE_KIND_DEVICE ||

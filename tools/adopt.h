@@ -63,9 +63,9 @@ int adopt_release(const struct clone *clone);
 int adopt_check_store(const struct clone *clone, const struct lc_super *super);
 
 /*
- * Whether lvm2 may activate the volume @path by itself; nothing happens when it is
- * none.  What it would bring up lacks what the store has.
+ * Whether lvm2 may activate the device @name by itself; nothing happens when it is
+ * no volume.  What it would bring up lacks what the store has.
  */
-int adopt_lvm_skip(const char *path, bool skip);
+int adopt_lvm_skip(const char *name, bool skip);
 
 #endif

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <sys/mman.h>
+#include "clock.h"
 #include "clone.h"
 #include "clone-store.h"
 #include "clone-table.h"
@@ -114,14 +114,6 @@ int handover_load_as(const struct catalog *catalog, struct origins *origins,
 	return load(catalog, origins, clone, super, false, handover);
 }
 
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
-
 bool handover_short_of_space(const u8 *clone_uuid)
 {
 	struct clone_status status;
@@ -221,11 +213,11 @@ int handover_run(struct handover *const *all, size_t count, u64 *pause_ns)
 	write_maps(all, count);
 	signals_hold(&signals);
 	is_short = handover_short_of_space(all[0]->uuid);
-	begin = now_ns();
+	begin = clock_ns();
 	error = suspend_all(all, count, is_short);
 	if (!error) {
 		error = resume_all(all, count);
-		*pause_ns = now_ns() - begin;
+		*pause_ns = clock_ns() - begin;
 	} else {
 		for (i = 0; i < count; i++)
 			handover_undo(all[i]);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "clock.h"
 #include "dm.h"
 #include "output.h"
 #include "pass.h"
@@ -19,18 +20,10 @@
 #define SUSPENDED_NS	100000000ull
 #define SECOND_NS	1000000000ull
 
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * SECOND_NS + (u64)now.tv_nsec;
-}
-
 void pass_begin(struct pass *pass)
 {
 	signals_catch();
-	pass->begun_ns = now_ns();
+	pass->begun_ns = clock_ns();
 	pass->spent = 0;
 }
 
@@ -58,7 +51,7 @@ static void keep_rate(const struct pass *pass)
 	if (!pass->rate)
 		return;
 	due = (double)pass->spent * LC_BLOCK_SIZE / (double)pass->rate * 1e9;
-	passed = now_ns() - pass->begun_ns;
+	passed = clock_ns() - pass->begun_ns;
 	if (due > (double)passed && !signals_told())
 		pause_ns((u64)due - passed);
 }

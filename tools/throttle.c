@@ -2,28 +2,21 @@
 /* Keeping a copy below a rate. */
 
 #include <time.h>
+#include "clock.h"
 #include "throttle.h"
 
 #define SECOND_NS	1000000000ull
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
 void throttle_begin(struct throttle *throttle, uint64_t rate_bytes)
 {
 	throttle->rate_bytes = rate_bytes;
-	throttle->begin_ns = now_ns();
+	throttle->begin_ns = clock_ns();
 	throttle->bytes = 0;
 }
 
 void throttle_done(struct throttle *throttle, uint64_t bytes)
 {
-	uint64_t due_ns, wait_ns, now = now_ns();
+	uint64_t due_ns, wait_ns, now = clock_ns();
 	struct timespec wait;
 
 	throttle->bytes += bytes;

@@ -311,6 +311,44 @@ test_adopt_a_logical_volume() {
 	assert_eq "$(sum lcvg-disk)" "$now" "content after the way back"
 }
 
+# wrapped COMMAND LINE...: what the tool runs as COMMAND begins with these lines.
+wrapped() {
+	mkdir -p /run/wrapped
+	on_exit rm -rf /run/wrapped
+	{
+		printf '%s\n' '#!/bin/bash' "${@:2}"
+		echo "exec $(command -v "$1") \"\$@\""
+	} >"/run/wrapped/$1"
+	chmod +x "/run/wrapped/$1"
+}
+
+# lvm2 that cannot tell for a moment makes no volume another device.
+test_adopt_a_logical_volume_while_lvs_fails() {
+	volume_up
+	wrapped lvs 'exit 5'
+	PATH=/run/wrapped:$PATH lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	assert_eq "$(lvs --noheadings -o lv_skip_activation lcvg/disk | tr -d ' ')" skipactivation "lvm2 may activate it"
+	lclone adopt --undo vm
+	assert_eq "$(lvs --noheadings -o lv_skip_activation lcvg/disk | tr -d ' ')" "" "lvm2 may not activate it"
+}
+
+# The device is extended between the first look at it and the pause.
+test_device_that_changes_while_it_is_adopted() {
+	local now
+	volume_up
+	wrapped lvchange "[ -e /run/wrapped/done ] || lvextend -q -L +4M lcvg/disk" ": >/run/wrapped/done"
+	PATH=/run/wrapped:$PATH expect_fail lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	expect_said "its table has been changed meanwhile"
+	assert_eq "$(targets lcvg-disk)" "linear " targets
+	assert_eq "$(dmsetup info -c --noheadings -o suspended lcvg-disk)" Active state
+	assert_eq "$(find "$DIR" -name '*.lclone')" "" "files left"
+	now=$(sum lcvg-disk)
+	lclone adopt /dev/lcvg/disk vm --dir "$DIR"
+	assert_eq "$(sum lcvg-disk)" "$now" content
+	lclone adopt --undo vm
+	assert_eq "$(sum lcvg-disk)" "$now" "content after the way back"
+}
+
 test_adopt_refuses() {
 	local table
 	disk_up
