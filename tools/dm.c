@@ -120,18 +120,33 @@ void dm_batch_end(void)
 	batching = false;
 }
 
-int dm_task_do_udev(struct dm_task *task, uint16_t flags)
+/*
+ * @must: its I/O is held, and it has to go on also where there is no semaphore left to
+ * wait for udev with.
+ */
+static int do_udev(struct dm_task *task, uint16_t flags, bool must)
 {
 	uint32_t own_cookie = 0;
 	int error;
 
 	if (!dm_task_set_cookie(task, batching ? &batch_cookie : &own_cookie,
-				flags))
-		return -EIO;
+				flags)) {
+		if (!must)
+			return -EIO;
+		/* The flags alone. */
+		dm_udev_set_sync_support(0);
+		dm_task_set_cookie(task, &own_cookie, flags);
+		dm_udev_set_sync_support(1);
+	}
 	error = dm_task_do(task);
 	if (!batching)
 		dm_udev_wait(own_cookie);
 	return error;
+}
+
+int dm_task_do_udev(struct dm_task *task, uint16_t flags)
+{
+	return do_udev(task, flags, false);
 }
 
 /* The same for a device whose content is a guest's. */
@@ -467,7 +482,7 @@ static int run_plain(int type, const char *name, bool no_flush, bool udev)
 	if (no_flush)
 		dm_task_no_flush(task);
 	if (udev)
-		error = dm_task_do_udev(task, dm_is_alias(name) ? 0 : UDEV_FLAGS);
+		error = do_udev(task, dm_is_alias(name) ? 0 : UDEV_FLAGS, true);
 	else
 		error = dm_task_do(task);
 	dm_task_destroy(task);

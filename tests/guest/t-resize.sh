@@ -145,6 +145,17 @@ test_tool_signalled_when_the_change_fails() {
 	lclone remove vm
 }
 
+# Who has no semaphore to wait for udev with lets I/O go on all the same.
+test_change_without_semaphores() {
+	tool_up
+	lclone create vm --template gold --dir "$DIR"
+	on_exit sysctl -q -w "kernel.sem=$(tr '\t' ' ' </proc/sys/kernel/sem)"
+	sysctl -q -w kernel.sem="32000 1024000000 500 0"
+	lclone resize vm +4M
+	assert_eq "$(dmsetup info -c --noheadings -o suspended vm)" Active state
+	assert_eq "$(blockdev --getsize64 /dev/mapper/vm)" $((20 << 20)) size
+}
+
 # And when that fails, too, the device stays suspended; but what is to be ended is not forgotten.
 test_change_fails_and_the_way_back_as_well() {
 	tool_up
