@@ -35,14 +35,48 @@ void json_add_uuid(struct json_object *object, const char *key,
 			print_uuid(uuid, text) : NULL);
 }
 
+/* How many bytes of @text are one character of UTF-8 (RFC 3629); 0: none. */
+static size_t utf8_length(const uint8_t *text)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t bytes = *text < 0x80 ? 1 : *text < 0xc0 ? 0 : *text < 0xe0 ? 2 :
+		       *text < 0xf0 ? 3 : *text < 0xf8 ? 4 : 0;
+	uint32_t code = bytes > 1 ? *text & (0x7fu >> bytes) : 0;
+	size_t i;
+
+	for (i = 1; i < bytes; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	if (bytes > 1 && (code < least[bytes] || code > 0x10ffff ||
+			  (code >= 0xd800 && code <= 0xdfff)))
+		return 0;
+	return bytes;
+}
+
+void json_write(struct json_object *object, int flags)
+{
+	const char *text = json_object_to_json_string_ext(object, flags |
+			JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t bytes;
+
+	for (; *text; text += bytes ? bytes : 1) {
+		bytes = utf8_length((const uint8_t *)text);
+		if (bytes)
+			fwrite(text, 1, bytes, stdout);
+		else
+			fputs("\\ufffd", stdout);
+	}
+}
+
 int json_print(struct json_object *object)
 {
-	const char *text = json_object_to_json_string_ext(object,
-			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-			JSON_C_TO_STRING_NOSLASHESCAPE);
 	int error = 0;
 
-	if (puts(text) == EOF || fflush(stdout) == EOF) {
+	json_write(object, JSON_C_TO_STRING_PRETTY);
+	putchar('\n');
+	if (fflush(stdout) == EOF || ferror(stdout)) {
 		report_error("output", "cannot be written");
 		error = -EIO;
 	}

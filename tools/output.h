@@ -70,6 +70,12 @@ void json_add_uuid(struct json_object *object, const char *key,
 int json_print(struct json_object *object);
 
 /*
+ * Prints @object, which is a part of a document, on one line (@flags: 0).  A path may
+ * be any bytes, and JSON is UTF-8: what is not is printed as U+FFFD.
+ */
+void json_write(struct json_object *object, int flags);
+
+/*
  * A table of text in columns that are as wide as they must be.  Rows have as
  * many cells as there are headings; a heading that begins with '>' is aligned
  * to the right (the '>' is not printed).

@@ -96,9 +96,9 @@ static void print_state(const char *key, const struct levels *levels,
 {
 	struct json_object *object = state_json(levels, n);
 
-	printf("\"%s\": %s,\n", key,
-	       json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED |
-					      JSON_C_TO_STRING_NOSLASHESCAPE));
+	printf("\"%s\": ", key);
+	json_write(object, 0);
+	puts(",");
 	json_object_put(object);
 }
 

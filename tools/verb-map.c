@@ -111,10 +111,10 @@ static int print_json(struct map *map)
 	struct json_object *stores = stores_json(map);
 	int error;
 
-	printf("{\n\"size_bytes\": %" PRIu64 ",\n\"stores\": %s,\n\"runs\": [",
-	       super->clone_sectors * 512,
-	       json_object_to_json_string_ext(stores, JSON_C_TO_STRING_SPACED |
-					      JSON_C_TO_STRING_NOSLASHESCAPE));
+	printf("{\n\"size_bytes\": %" PRIu64 ",\n\"stores\": ",
+	       super->clone_sectors * 512);
+	json_write(stores, 0);
+	printf(",\n\"runs\": [");
 	json_object_put(stores);
 	error = levels_see(map->levels, map->levels->count, print_run_json, map);
 	printf("\n],\n\"data_bytes\": %" PRIu64 ",\n\"zero_bytes\": %" PRIu64

@@ -239,6 +239,29 @@ test_changed_origin() {
 	[ ! -e vm.lclone ] || fail "a store was left"
 }
 
+# Paths are bytes, JSON is UTF-8: what is not is replaced for programs, and kept in the catalog.
+test_paths_that_are_no_text() {
+	local dir bad=$'\xff-\xc0\xaf-\xe0\x80\x80-\xed\xa0\x80-\xf4\x90\x80\x80-\xe2\x82'
+	export LCLONE_STATE_DIR=$PWD/state
+	dir=$PWD/stores-$bad-ü€𐍈
+	mkdir "$dir"
+	dd if=/dev/urandom of="$dir/gold.img" bs=1M count=4 status=none
+	expect 0 lclone template add gold "$dir/gold.img"
+	expect 0 lclone create vm --template gold --dir "$dir" --no-activate --store-size 12M
+	for verb in "list" "template list" "status vm" "info $dir/vm.lclone" "map $dir/vm.lclone"; do
+		# shellcheck disable=SC2086
+		lclone $verb --json >out 2>err || fail "lclone $verb: $(<err)"
+		iconv -f utf-8 -t utf-8 out >/dev/null || fail "lclone $verb --json is not UTF-8"
+		jq -e . out >/dev/null || fail "lclone $verb --json is not JSON"
+	done
+	lclone template list --json >out
+	[ "$(jq -r '.templates[0].path' out)" = "$PWD/stores-�-��-���-���-����-��-ü€𐍈/gold.img" ] ||
+		fail "the path is $(jq -r '.templates[0].path' out)"
+	expect 0 lclone template verify gold
+	expect 0 lclone remove vm
+	[ ! -e "$dir/vm.lclone" ] || fail "the store is left"
+}
+
 test_no_room() {
 	[ "$(id -u)" -eq 0 ] || skip "not root"
 	mkdir small
