@@ -375,8 +375,7 @@ int repair_store(const char *path, const struct repair_request *request,
 	} else {
 		error = probe_unused(path);
 		if (!error)
-			error = store_open(path, STORE_WRITE | STORE_EXCLUSIVE,
-					   &repair.store);
+			error = store_open_idle(path, STORE_WRITE, &repair.store);
 	}
 	if (error)
 		return error;

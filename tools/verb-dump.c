@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "dump.h"
+#include "durable.h"
 #include "options.h"
 #include "output.h"
 #include "probe.h"
@@ -27,10 +29,34 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
+/* The file is there as a whole or not at all; that of a damaged store is, too. */
+static int dump_to(const struct store_file *store, const char *output, bool json)
+{
+	struct part_file file;
+	FILE *to;
+	int error = part_open(&file, output), named;
+
+	if (error) {
+		part_close(&file);
+		return error;
+	}
+	to = fdopen(dup(file.fd), "w");
+	error = to ? dump_store(store, to, json) : -errno;
+	if (!to || (fclose(to) && !error)) {
+		report_errno(output, errno, "cannot be written");
+		error = -EIO;
+	}
+	if (!error || error == -EUCLEAN) {
+		named = part_name(&file);
+		error = named ? named : error;
+	}
+	part_close(&file);
+	return error;
+}
+
 static int dump(const char *path, const char *output, bool json)
 {
 	struct store_file store;
-	FILE *to = stdout;
 	int error;
 
 	if (store_open_idle(path, STORE_READ, &store))
@@ -39,18 +65,8 @@ static int dump(const char *path, const char *output, bool json)
 		store_close(&store);
 		return STATUS_FAILED;
 	}
-	if (output)
-		to = fopen(output, "wxe");
-	if (!to) {
-		report_errno(output, errno, "cannot be made");
-		store_close(&store);
-		return STATUS_FAILED;
-	}
-	error = dump_store(&store, to, json);
-	if (output && fclose(to) && !error) {
-		report_errno(output, errno, "cannot be written");
-		error = -EIO;
-	}
+	error = output ? dump_to(&store, output, json) :
+			 dump_store(&store, stdout, json);
 	store_close(&store);
 	if (error == -EUCLEAN)
 		return STATUS_DAMAGED;

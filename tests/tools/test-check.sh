@@ -76,6 +76,13 @@ test_clone_cut_at_the_end_of_a_leaf() {
 	! grep -E '^(data|zero) ' out || fail "the dump has what the map has not"
 }
 
+# with_no_room COMMAND...: files get no larger than a KiB.
+with_no_room() (
+	trap '' XFSZ
+	ulimit -f 1
+	"$@"
+)
+
 test_dump_formats() {
 	filled 3 10 3
 	expect 0 lclone dump s.img
@@ -96,6 +103,9 @@ test_dump_formats() {
 	expect 0 lclone dump s.img --output d
 	expect 1 lclone dump s.img --output d
 	says '^lclone: d: .*File exists'
+	# All of it or nothing.
+	expect 1 with_no_room lclone dump s.img --output full
+	[ "$(echo full*)" = 'full*' ] || fail "part of a dump is left"
 }
 
 test_a_stale_copy_is_no_damage() {
