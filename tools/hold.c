@@ -61,7 +61,10 @@ static int lock_clone(struct hold *hold)
 	return error;
 }
 
-/* While the catalog is locked, so that whoever activates it, too, comes later, and takes the note away. */
+/*
+ * The note is made while the catalog is locked, so that whoever activates the clone,
+ * too, comes later, and takes it away.
+ */
 static int activate(struct hold *hold)
 {
 	struct clone *clone = hold->clone;
