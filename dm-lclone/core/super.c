@@ -113,12 +113,13 @@ static void reserve_encode(const unsigned long *map, u8 *disk)
 
 static void reserve_decode(const u8 *disk, unsigned long *map)
 {
-	u32 bit;
+	u32 byte, bit;
 
 	memset(map, 0, LC_RESERVE_MAX / 8);
-	for (bit = 0; bit < LC_RESERVE_MAX; bit++)
-		if (disk[bit / 8] >> bit % 8 & 1)
-			__set_bit(bit, map);
+	for (byte = 0; byte < LC_RESERVE_MAX / 8; byte++)
+		for (bit = 0; disk[byte] >> bit; bit++)
+			if (disk[byte] >> bit & 1)
+				__set_bit(8 * byte + bit, map);
 }
 
 void lc_super_encode(const struct lc_super *super, unsigned int copy, void *page)
