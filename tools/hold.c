@@ -68,7 +68,7 @@ static int lock_clone(struct hold *hold)
 static int activate(struct hold *hold)
 {
 	struct clone *clone = hold->clone;
-	bool activated, held = clone->held;
+	bool activated;
 	int error = handover_need_active(&hold->catalog, &hold->origins, clone,
 					 &activated);
 
@@ -76,7 +76,7 @@ static int activate(struct hold *hold)
 		return error;
 	hold->activated = true;
 	clone->held = true;
-	return held ? 0 : catalog_save(&hold->catalog);
+	return catalog_save(&hold->catalog);
 }
 
 int hold_activate(struct hold *hold, struct lc_super *super)

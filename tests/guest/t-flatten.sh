@@ -133,7 +133,7 @@ test_activated_while_it_is_flattened() {
 	pid=$!
 	wait_until test -e /dev/mapper/vm
 	lclone activate vm
-	[ -d "/proc/$pid" ] || fail "the flatten was over before"
+	assert_eq "$(tool_status vm .clone_type)" linked "type while it is flattened"
 	wait "$pid"
 	flat vm
 	assert_eq "$(sum_of vm 16)" "$sum" content

@@ -182,6 +182,9 @@ test_damaged_dump_is_marked() {
 	says 'the dump is incomplete'
 	! grep -q '^end ' out || fail "the dump has an end"
 	grep -q '^data ' out || fail "nothing was dumped"
+	mv out before
+	expect 3 lclone dump s.img --output d
+	cmp before d || fail "the file differs"
 	expect 3 lclone dump s.img --json
 	json '.complete == false'
 }
